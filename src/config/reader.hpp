@@ -1,0 +1,74 @@
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/node.hpp"
+#include "core/fields.hpp"
+
+namespace entrain::config {
+
+/// Where each configured key stands, by dotted name ("layer.heads"); for messages about values that contradict another file. Keys that are not
+/// in the file map to the place of their nearest enclosing map.
+class Places {
+ public:
+    void set(const std::string& dotted, Location where) { places_[dotted] = std::move(where); }
+    [[nodiscard]] Location at(const std::string& dotted) const;
+
+ private:
+    std::map<std::string, Location> places_;
+};
+
+/// Reads fields strictly from a map node. Several describe() lists may be read from the same map (common keys, then a plug-in's); finish() then
+/// reports the keys that none of them knows, with a suggestion. Every mistake is collected: wrong type, missing unit, out of range, unknown word,
+/// missing required key. Defaults stay where a key is absent. Null is accepted only by optional fields.
+class Reader final : public FieldVisitor {
+ public:
+    /// `prefix` is the dotted name of `node` ("layer"; "" for the top level). The node must outlive the reader.
+    Reader(const Node& node, std::string prefix, Diagnostics& diagnostics, Places& places);
+    void visit(const Field& field) override;
+    /// Makes the next visited fields required (they are reported when absent).
+    void require(std::vector<std::string> names);
+    void finish();
+
+ private:
+    const Node& node_;
+    std::string prefix_;
+    Diagnostics& diagnostics_;
+    Places& places_;
+    std::vector<std::string> known_;
+    std::vector<std::string> required_;
+};
+
+/// Writes fields as YAML that Reader reads back to the same values (`resolved.yaml`). Numbers are printed with the digits that round-trip.
+class Echo final : public FieldVisitor {
+ public:
+    void visit(const Field& field) override;
+    [[nodiscard]] std::string yaml() const { return text_; }
+
+ private:
+    std::string text_;
+    int depth_ = 0;
+};
+
+/// One row of an option table of `entrain describe`.
+struct ReferenceRow {
+    std::string key;      ///< dotted inside sections
+    std::string type;     ///< "number", "quantity [Hz]", "a | b | c", "list of integers", ...
+    std::string preset;   ///< default value
+    std::string range;
+    std::string doc;
+};
+
+/// Collects the option table from the same describe().
+class Reference final : public FieldVisitor {
+ public:
+    void visit(const Field& field) override;
+    [[nodiscard]] const std::vector<ReferenceRow>& rows() const { return rows_; }
+
+ private:
+    std::vector<ReferenceRow> rows_;
+    std::string prefix_;
+};
+
+}  // namespace entrain::config

@@ -1,0 +1,41 @@
+#pragma once
+#include <Eigen/Core>
+#include <optional>
+#include <vector>
+
+#include "problem/instance.hpp"
+#include "problem/problem.hpp"
+#include "problem/solution.hpp"
+
+namespace entrain::readout {
+
+/// What is known of one oscillator's reading. The numbers are those of /verdict in arrays.h5.
+enum class Verdict : int { settled = 0, unsettled = 1, unlocked = 2, never_started = 3, degenerate = 4, failed = 5, masked = 6, collapsed = 7, multimode = 8 };
+
+/// A token with drive below this is degenerate: its direction is a difference of nearly equal numbers; simulated, listed, left out of error averages.
+inline constexpr double degenerate_drive = 1e-3;
+
+/// Which part of the calibrated raw phase error is removed.
+enum class Correction {
+    none,
+    offset,       ///< the constant at drive 0.25: what hardware can do
+    offset_slope  ///< needs the drive, which is the digital answer: a model-agreement figure
+};
+
+/// One probe, read.
+struct Reading {
+    Verdict verdict = Verdict::failed;
+    Eigen::VectorXd state;                ///< [d] corrected unit state; empty when failed, never started or collapsed
+    double phase = 0.0;                   ///< [rad] corrected, d = 2, in [-pi, pi)
+    double raw_phase = 0.0;               ///< [rad] before correction, in [-pi, pi)
+    double frequency_difference = 0.0;    ///< [rad/s]
+    std::optional<double> settling_time;  ///< [s] nothing = not settled
+};
+
+/// Readings at equilibrium (over the last whole periods), one per free oscillator. An unlocked oscillator has no phase.
+[[nodiscard]] std::vector<Reading> read(const problem::Solution& solution, const problem::Instance& instance, const problem::SettlingRule& rule, Correction correction);
+
+/// Readings at `time` [s] after the start, from the trajectories; verdicts as at equilibrium.
+[[nodiscard]] std::vector<Reading> read_at(const problem::Solution& solution, const problem::Instance& instance, const problem::SettlingRule& rule, Correction correction, double time);
+
+}  // namespace entrain::readout

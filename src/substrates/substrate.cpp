@@ -1,0 +1,45 @@
+#include "substrates/substrate.hpp"
+
+#include <cmath>
+#include <stdexcept>
+
+namespace entrain::substrates {
+
+double Substrate::reference_current(double /*amplitude*/, double /*frequency_hz*/) const { return 0.0; }
+
+problem::CircuitProblem Substrate::bench(std::span<const BenchCell> /*cells*/, double /*reference_hz*/, int /*points_per_period*/, const problem::Calibration& /*calibration*/) const {
+    throw std::logic_error{"this substrate has no circuit"};
+}
+
+problem::Instance map_without_disorder(const network::OscillatorNetwork& network, const problem::Calibration& calibration, const Mapping& mapping) {
+    problem::Instance instance;
+    instance.calibration = calibration;
+    instance.drive_ratio = network::drive_ratio(network);
+    const Eigen::Index n = network.size();
+    if (calibration.dimensionless) {
+        instance.network = network;
+        instance.row_scale = Eigen::VectorXd::Ones(n);
+    } else {
+        instance.row_scale = network::row_sum(network);
+        if (mapping.normalisation == network::Normalisation::full_scale)
+            for (Eigen::Index i = 0; i < n; ++i) instance.row_scale(i) = mapping.head_full_scale(network.free[static_cast<std::size_t>(i)].head);
+        instance.network = network::normalised(network, mapping.normalisation, mapping.head_full_scale);
+    }
+    instance.drive = network::anchor_drive(instance.network);
+    // A detuning the mechanism asks for is in units of the un-normalised weights.
+    instance.detuning = (calibration.coupling_rate * network.detuning.array() / instance.row_scale.array().max(1e-300)).matrix();
+    instance.deviation = Eigen::VectorXd::Zero(n);
+    instance.nominal_raw_shift = Eigen::VectorXd::Zero(n);
+    for (Eigen::Index i = 0; i < n; ++i) instance.nominal_raw_shift(i) = problem::raw_phase_error(calibration, instance.drive.row(i).norm());
+    return instance;
+}
+
+problem::ExactProblem exact_problem(const problem::Instance& instance, const problem::SettlingRule& rule) {
+    return {instance.network.dimension, instance.calibration.coupling_rate * instance.drive, instance.detuning, instance.nominal_raw_shift, instance.network.start, rule};
+}
+
+problem::PhaseProblem phase_problem(const problem::Instance& instance, const problem::SettlingRule& rule) {
+    return {instance.network, instance.calibration.coupling_rate, instance.detuning, instance.nominal_raw_shift, rule};
+}
+
+}  // namespace entrain::substrates
