@@ -57,7 +57,12 @@ SettlingState assess(const Trajectory& trajectory, double rate, Radians remainin
     const double spacing = elapsed / static_cast<double>(last);
 
     const std::size_t middle = last / 2;
-    const bool slipping = std::abs(trajectory.phase(last) - trajectory.phase(middle)) > slip_turns * turn;
+    const double turned = trajectory.phase(last) - trajectory.phase(middle);
+    result.drift = turned / (times[last] - times[middle]);
+    if (std::abs(turned) > slip_turns * turn) {
+        result.motion = Motion::slipping;
+        return result;
+    }
 
     const double shortest = std::max(samples_per_window, rate > 0.0 ? std::ceil(1.0 / (rate * spacing) - 1e-9) : 0.0);
     const bool left_start = std::abs(trajectory.phase(last) - trajectory.phase(0)) > least_movement || elapsed * rate >= antipode_watch;
@@ -91,7 +96,6 @@ SettlingState assess(const Trajectory& trajectory, double rate, Radians remainin
             break;
         }
     }
-    if (slipping) result.motion = Motion::slipping;
     return result;
 }
 
