@@ -87,15 +87,14 @@ double pick_read_time(const ReadTime& rule, const std::vector<readout::Reading>&
     return metrics::quantile(std::move(times), rule.kind == ReadTime::Kind::slowest ? 1.0 : rule.value);
 }
 
-/// Angle [rad] from the start of oscillator i to where it will settle: along its drive, turned by the cell's raw phase error.
+}  // namespace
+
 double distance_to_target(const problem::Instance& instance, Index i) {
     VectorXd target = instance.drive.row(i).transpose().normalized();
     if (target.size() == 2) target = Eigen::Rotation2Dd{instance.nominal_raw_shift(i)} * Eigen::Vector2d{target};
     const VectorXd start = instance.network.start.row(i).transpose();
     return 2.0 * std::atan2((start - target).norm(), (start + target).norm());  // accurate near 0 and pi
 }
-
-}  // namespace
 
 VectorXd head_full_scale(const attention::Layer& layer, std::span<const attention::Sequence> sequences, const mechanisms::Mechanism& mechanism) {
     VectorXd largest = VectorXd::Zero(layer.heads);

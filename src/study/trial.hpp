@@ -78,6 +78,9 @@ struct Prepared {
 
 [[nodiscard]] Prepared prepare(const TrialInput& input, const Eigen::MatrixXd& states);
 
+/// Angle [rad] from the start of oscillator i to where it will settle: along its drive, turned by the cell's raw phase error.
+[[nodiscard]] double distance_to_target(const problem::Instance& instance, Eigen::Index i);
+
 /// The whole data flow; the only place where all stages meet.
 [[nodiscard]] TrialRecord run_trial(const TrialInput& input);
 
