@@ -1,4 +1,5 @@
 #pragma once
+#include <Eigen/Core>
 #include <complex>
 #include <map>
 #include <optional>
