@@ -50,6 +50,7 @@ std::string closest(const std::string& word, const std::vector<std::string>& can
     std::string best;
     std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
     for (const auto& candidate : candidates) {
+        if (candidate.size() >= word.size() + best_distance) continue;  // at least that far away; keeps a hostile file's long names cheap
         const std::size_t distance = edit_distance(word, candidate);
         if (distance < best_distance && distance < candidate.size()) {
             best_distance = distance;
