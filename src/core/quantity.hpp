@@ -12,7 +12,7 @@ class Quantity {
  public:
     using unit = Unit;
     constexpr Quantity() = default;
-    explicit constexpr Quantity(double si_value) : value_{si_value} {}
+    explicit constexpr Quantity(double si) : value_{si} {}
     [[nodiscard]] constexpr double value() const { return value_; }
     constexpr auto operator<=>(const Quantity&) const = default;
 
@@ -59,6 +59,6 @@ inline constexpr double turn = 2.0 * std::numbers::pi;  ///< [rad] one revolutio
 [[nodiscard]] double parse_quantity(std::string_view text, std::string_view symbol);
 
 /// Shortest text that reads back exactly: "5 GHz" for 5e9 and "Hz", "1 deg" for angles where that is exact, "1" -> plain number.
-[[nodiscard]] std::string format_quantity(double si_value, std::string_view symbol);
+[[nodiscard]] std::string format_quantity(double si, std::string_view symbol);
 
 }  // namespace entrain
