@@ -14,10 +14,11 @@ namespace {
 constexpr std::size_t names_listed = 20;  // a state dict has hundreds; the message stays on one screen
 constexpr std::size_t name_shown = 100;   // [B]
 
-StoredTensors read_tensors(std::string bytes, const std::string& file) {
+StoredTensors read_tensors(std::string&& bytes, const std::string& file) {
     // A safetensors file of 64 MiB and more may begin with "PK\3\4" too, but its JSON begins at byte 8, where a zip has the compression method.
     const bool zip = (bytes.starts_with("PK\3\4") || bytes.starts_with("PK\5\6")) && !(bytes.size() > 8 && bytes[8] == '{');
-    return zip ? read_npz(bytes, file) : read_safetensors(std::move(bytes), file);
+    if (zip) return read_npz(bytes, file);
+    return read_safetensors(std::move(bytes), file);
 }
 
 /// For each element in row-major order its position in column-major order.
