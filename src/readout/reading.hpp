@@ -32,10 +32,12 @@ struct Reading {
     std::optional<double> settling_time;  ///< [s] nothing = not settled
 };
 
-/// Readings at equilibrium (over the last whole periods), one per free oscillator. An unlocked oscillator has no phase.
+/// Readings at equilibrium (over the last whole periods), one per free oscillator. Only Stop::settled is settled; an oscillator that ran into the time limit is
+/// unsettled and keeps its last phase; an unlocked one has none. Drive below degenerate_drive is degenerate whatever the oscillator did, unless it never
+/// started, collapsed or failed. The correction applies to d = 2 and does not know the cell's detuning or disorder: those are errors of the hardware.
 [[nodiscard]] std::vector<Reading> read(const problem::Solution& solution, const problem::Instance& instance, const problem::SettlingRule& rule, Correction correction);
 
-/// Readings at `time` [s] after the start, from the trajectories; verdicts as at equilibrium.
+/// Readings at `time` [s] after the start, from the trajectories, the final state once they have ended; verdicts and settling times as at equilibrium.
 [[nodiscard]] std::vector<Reading> read_at(const problem::Solution& solution, const problem::Instance& instance, const problem::SettlingRule& rule, Correction correction, double time);
 
 }  // namespace entrain::readout

@@ -25,4 +25,4 @@ set(entrain_third_party_threads Threads::Threads)
 set(entrain_third_party_libzip PkgConfig::LIBZIP)
 set(entrain_third_party_ngspice PkgConfig::NGSPICE)
 set(entrain_third_party_seccomp PkgConfig::SECCOMP)
-set(entrain_third_party_random123)  # header only, in the default include path
+set(entrain_third_party_random123 "")  # header only, in the default include path; the empty text matters: set() without a value would unset it
