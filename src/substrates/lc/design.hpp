@@ -9,7 +9,7 @@ namespace entrain::substrates::lc {
 
 /// A cell sized from the parameters of a corner: what its netlist instance needs and the formulas of netlists/lc/README.md predict.
 struct Design {
-    std::string_view netlist;                    ///< text of the cell file
+    std::string_view netlist;  ///< text of the cell file
     problem::CellInterface interface;
     std::vector<problem::Parameter> parameters;  ///< the same for every instance: all but tank capacitance and initial state
     double inductance = 0.0;                     ///< [H] between the port's terminals
@@ -27,8 +27,8 @@ struct Design {
 /// Tank and saturating transconductor. ModelError if gm R <= 1.
 [[nodiscard]] Design behavioural(const Corner& corner);
 
-/// Cross-coupled level-1 pair with a mirror tail. ModelError if the pair's differential loop gain is not above 1, or the supply is too low to keep the tail transistor
-/// saturated or the mirror's reference transistor on.
+/// Cross-coupled level-1 pair with a mirror tail. ModelError if the pair's differential loop gain is not above 1, or the supply is too low to keep
+/// the tail transistor saturated or the mirror's reference transistor on.
 [[nodiscard]] Design mos1(const Corner& corner);
 
 }  // namespace entrain::substrates::lc

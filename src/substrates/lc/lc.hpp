@@ -13,7 +13,8 @@ namespace entrain::substrates::lc {
 /// LC oscillators, coupled by currents into the tank. Equations, validity and references: netlists/lc/README.md.
 ///
 /// The phase is that of the port voltage, v = A cos(w t + theta), raw. Reference current is A/Rp (fundamental); a current I pulls with
-/// K = (w0/2Q) I/(A/Rp) to first order. A frequency deviation df/f is realised in the tank capacitor. A cell that runs faster than the anchors has a positive detuning.
+/// K = (w0/2Q) I/(A/Rp) to first order. A frequency deviation df/f is realised in the tank capacitor. A cell that runs faster than the anchors has a
+/// positive detuning.
 class Lc final : public Substrate {
  public:
     void describe(FieldVisitor& visitor) override;
@@ -29,7 +30,8 @@ class Lc final : public Substrate {
                                                 const problem::Calibration& calibration) const override;
     [[nodiscard]] problem::Instance map(const network::OscillatorNetwork& network, const problem::Calibration& calibration, const Mapping& mapping,
                                         const Nonidealities& nonidealities, const RandomStreams& streams) const override;
-    [[nodiscard]] problem::Problem problem(const problem::Instance& instance, problem::Fidelity fidelity, const ProblemOptions& options) const override;
+    [[nodiscard]] problem::Problem problem(const problem::Instance& instance, problem::Fidelity fidelity,
+                                           const ProblemOptions& options) const override;
 
  private:
     /// The circuit without oscillators.
