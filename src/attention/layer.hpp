@@ -47,10 +47,11 @@ struct Projection {
 };
 [[nodiscard]] Projection project(const Layer& layer, const Sequence& sequence, int head);
 
-/// Softmax attention with the same scores q.k/sqrt(dh) and masks: the digital baseline, one [T x T] matrix per head; rows of padded queries are 0.
+/// Softmax attention with the same scores q.k/sqrt(dh): the digital baseline, one [T x T] matrix per head. Padded keys get no weight (the usual softmax
+/// convention, whatever the oscillator readout does with them); rows of padded queries are 0.
 [[nodiscard]] std::vector<Eigen::MatrixXd> softmax_attention(const Layer& layer, const Sequence& sequence, bool causal);
 
-/// W_o concat_h(A_h V_h) + b_o  [T x D].
+/// W_o concat_h(A_h V_h) + b_o  [T x D]; rows of padded queries are NaN.
 [[nodiscard]] Eigen::MatrixXd output(const Layer& layer, const Sequence& sequence, const std::vector<Eigen::MatrixXd>& attention);
 
 }  // namespace entrain::attention

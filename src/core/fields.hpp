@@ -29,8 +29,8 @@ inline constexpr Interval fraction{0.0, 1.0, false};
 
 class FieldVisitor;
 
-/// Field of a quantity: `si_value` in the unit `symbol`.
-struct QuantityField { double* si_value; std::string_view symbol; Interval range; };
+/// Field of a quantity: the SI value in the unit `symbol`. (Not si_value, which is a macro of <signal.h>.)
+struct QuantityField { double* si; std::string_view symbol; Interval range; };
 struct NumberField { double* value; Interval range; };
 struct OptionalNumberField { std::optional<double>* value; Interval range; };    ///< null allowed
 struct IntegerField { std::int64_t* value; std::int64_t low; std::int64_t high; };

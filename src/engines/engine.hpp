@@ -52,7 +52,7 @@ class Engine {
     virtual void describe(FieldVisitor& visitor) = 0;
     [[nodiscard]] virtual problem::Fidelity fidelity() const = 0;
 
-    /// Solves a problem whose variant matches fidelity(). Simulations that fail are listed in Solution::failures, not thrown. Throws MissingComponent when a part of the
+    /// Solves a problem whose variant matches fidelity(); std::invalid_argument for another variant. Simulations that fail are listed in Solution::failures, not thrown. Throws MissingComponent when a part of the
     /// installation is missing; on Progress::stop returns what it has with failures of category "interrupted".
     [[nodiscard]] virtual problem::Solution solve(const problem::Problem& problem, const RunOptions& run) const = 0;
 

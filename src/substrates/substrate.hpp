@@ -1,4 +1,5 @@
 #pragma once
+#include <Eigen/Core>
 #include <complex>
 #include <map>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "core/random.hpp"
 #include "network/oscillator_network.hpp"
 #include "problem/calibration.hpp"
+#include "problem/energy_model.hpp"
 #include "problem/instance.hpp"
 #include "problem/problem.hpp"
 
@@ -90,6 +92,9 @@ class Substrate {
     [[nodiscard]] virtual double injection() const { return 0.0; }
     [[nodiscard]] virtual std::string cell() const { return ""; }
     [[nodiscard]] virtual std::string amplitude_unit() const { return "V"; }
+
+    /// What the ledger needs to know of a calibrated cell.
+    [[nodiscard]] virtual problem::EnergyModel energy_model(const problem::Calibration& /*calibration*/) const { return {}; }
 
     /// The cells of a test bench at `reference_hz` with the same netlist that `problem` states; no couplings, fixed_time set by the caller. `calibration` holds what has been
     /// measured so far (reference current).

@@ -13,7 +13,7 @@ function(entrain_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   entrain_link(${name} PRIVATE ${arg_USES})
   target_compile_definitions(${name} PRIVATE ENTRAIN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ENTRAIN_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/bin)  # not tests/: a program may have the name of its folder
   if(arg_NEEDS_PROGRAMS)
     add_dependencies(${name} entrain entrain-worker)
   endif()

@@ -1,0 +1,248 @@
+#include "cli/configuration.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+#include <set>
+
+#include "catalogue/engines.hpp"
+#include "catalogue/mechanisms.hpp"
+#include "catalogue/substrates.hpp"
+#include "cli/version.hpp"
+#include "config/corner.hpp"
+#include "core/error.hpp"
+#include "core/file.hpp"
+#include "core/sha256.hpp"
+
+namespace entrain::cli {
+namespace {
+
+/// A key whose feature comes later: present, with its default as the only value.
+void reserved(FieldVisitor& v, std::string_view name, const std::string& preset, const std::string& doc) {
+    v.word(name,
+           {{preset},
+            [preset](const std::string& text) -> std::string { return text == preset ? "" : fmt::format("'{}' is not available yet; only {} is accepted", text, preset); },
+            [preset] { return preset; }},
+           doc);
+}
+
+/// The plug-in that `section.key` names, or a diagnostic with a suggestion.
+template <class Catalogue>
+auto choose(const config::Node& root, const std::string& section, const std::string& key, const Catalogue& catalogue, Diagnostics& diagnostics) -> decltype(catalogue.front().create()) {
+    const config::Node* map = root.find(section);
+    const config::Node* word = map != nullptr ? map->find(key) : nullptr;
+    if (word == nullptr || word->kind != config::Node::Kind::scalar) return nullptr;  // the reader reports what is missing or of the wrong type
+    if (auto plugin = create(catalogue, word->scalar)) return plugin;
+    std::vector<std::string> names;
+    for (const auto& entry : catalogue) names.emplace_back(entry.name);
+    diagnostics.add(word->where, fmt::format("{}.{}: there is no '{}' (expected {}).{}", section, key, word->scalar, fmt::join(names, " | "), did_you_mean(word->scalar, names)));
+    return nullptr;
+}
+
+std::string checksum_of(const std::filesystem::path& file) { return sha256(read_file(file)); }
+
+void check_unchanged(const std::string& expected, const std::filesystem::path& file, const Location& where, Diagnostics& diagnostics) {
+    if (expected.empty()) return;
+    const std::string found = checksum_of(file);
+    if (found != expected)
+        diagnostics.add(where, fmt::format("{} has changed since this file was written (sha256 {:.12}..., expected {:.12}...). Restore it, or run the original configuration.", file.string(), found, expected));
+}
+
+std::filesystem::path corner_file(const Configuration& c) { return models_folder() / c.substrate.kind / (c.substrate.corner + ".yaml"); }
+
+/// Reads the corner file, applies substrate.parameters and configures the plug-in.
+void configure_substrate(Configuration& c, Diagnostics& diagnostics) {
+    const std::vector<substrates::ParameterSpec> specs = c.substrate_plugin->parameters();
+    substrates::Corner corner;
+    if (!config::is_plain_name(c.substrate.corner)) {
+        diagnostics.add(c.places.at("substrate.corner"), fmt::format("substrate.corner: '{}' is not a corner name (expected the name of a file in models/{}/ without .yaml: letters, digits, - and _)", c.substrate.corner, c.substrate.kind));
+        return;
+    }
+    if (specs.empty()) {
+        if (!c.substrate.parameters.empty()) diagnostics.add(c.substrate.parameters.front().where, fmt::format("substrate.parameters: '{}' has no parameters", c.substrate.kind));
+    } else {
+        const std::filesystem::path file = corner_file(c);
+        if (!std::filesystem::exists(file)) {
+            diagnostics.add(c.places.at("substrate.corner"), fmt::format("substrate.corner: there is no corner '{}' of {} (expected a file {})", c.substrate.corner, c.substrate.kind, file.string()));
+            return;
+        }
+        std::vector<config::ModelParameterSpec> wanted;
+        for (const auto& spec : specs) wanted.push_back({spec.name, spec.unit, spec.range});
+        for (const auto& [name, p] : config::resolve_corner(config::read_model_file(file), wanted, c.substrate.parameters, diagnostics)) corner[name] = {p.value, p.unit, p.source};
+        check_unchanged(c.checksums.corner, file, c.places.at("checksums.corner"), diagnostics);
+        c.checksums.corner = checksum_of(file);
+    }
+    if (!diagnostics.empty()) return;
+    try {
+        c.substrate_plugin->configure(corner);
+    } catch (const ModelError& error) {
+        diagnostics.add(c.places.at("substrate"), error.what());
+    }
+}
+
+}  // namespace
+
+void Configuration::describe(FieldVisitor& v) {
+    v.integer("version", version, 1, 1, "version of this file format");
+    if (scope == Scope::whole) {
+        v.section(
+            "layer",
+            [this](FieldVisitor& s) {
+                s.text("mechanism", layer.mechanism, "attention mechanism, see entrain list");
+                s.text("weights", layer.weights, "safetensors or npz file of the trained layer");
+                s.text("inputs", layer.inputs, "safetensors or npz file with x [S, T, D] and padding [S, T]");
+                s.text("prefix", layer.prefix, "picks the layer out of a whole state dict, e.g. layers.0.attn.");
+                s.integer("heads", layer.heads, 1, 4095, "number of heads; must fit the tensors");
+                s.integers("sequences", layer.sequences, 0, (1 << 20) - 1, "which sequences of the inputs file; default all");
+                if (mechanism_plugin) mechanism_plugin->describe(s);
+            },
+            "the trained layer and its mechanism");
+        v.section("mapping", [this](FieldVisitor& s) { mapping.describe(s); }, "how weights reach the hardware's range");
+    }
+    v.section(
+        "substrate",
+        [this](FieldVisitor& s) {
+            s.text("kind", substrate.kind, "technology, see entrain list");
+            s.text("name", substrate.name, "row name in compare; default the kind");
+            s.text("corner", substrate.corner, "models/<kind>/<corner>.yaml");
+            s.raw_map("parameters", substrate.parameters, "override keys of the corner file");
+            if (substrate_plugin) substrate_plugin->describe(s);
+        },
+        "the technology");
+    v.section(
+        "engine",
+        [this](FieldVisitor& s) {
+            s.text("kind", engine, "exact | phase | ngspice");
+            simulation.describe(s);
+            if (engine_plugin) engine_plugin->describe(s);
+        },
+        "how it is solved");
+    if (scope == Scope::whole) {
+        v.section(
+            "nonidealities",
+            [this](FieldVisitor& s) {
+                nonidealities.describe(s);
+                reserved(s, "coupling_mismatch", "0", "s of W exp(N(0, s^2))");
+                reserved(s, "weight_bits", "null", "resolution of the couplings");
+                reserved(s, "state_noise", "0", "s of z* <- normalize(z* + N(0, s^2 I))");
+                reserved(s, "readout_noise", "0 deg", "sigma of the read phase");
+                reserved(s, "readout_bits", "null", "resolution of the read phase");
+                reserved(s, "temperature", "0 K", "of thermal noise");
+            },
+            "deviations of real hardware");
+        reserved(v, "hardware_calibration", "none", "what a chip may trim per device");
+        start.describe(v);
+        v.section("readout", [this](FieldVisitor& s) { readout.describe(s); }, "when and how phases are read");
+        v.section(
+            "compare", [](FieldVisitor& s) { reserved(s, "equal", "none", "what compare holds equal"); }, "for the compare command");
+    }
+    v.integer("seed", seed, 0, std::numeric_limits<std::int64_t>::max(), "study seed: start phases and deviations");
+    v.section(
+        "checksums",
+        [this](FieldVisitor& s) {
+            s.text("weights", checksums.weights, "sha256 of layer.weights; a changed file is refused");
+            s.text("inputs", checksums.inputs, "sha256 of layer.inputs");
+            s.text("corner", checksums.corner, "sha256 of the corner file");
+        },
+        "written into resolved.yaml");
+}
+
+Configuration load_configuration(const std::filesystem::path& file, const std::vector<std::string>& overrides, Scope scope) {
+    Configuration c;
+    c.file = file;
+    c.scope = scope;
+    c.root = config::parse_file(file);
+    for (const std::string& assignment : overrides) config::apply_override(c.root, assignment);
+    Diagnostics diagnostics;
+    for (const char* list : {"substrates", "engines"})
+        if (const config::Node* node = c.root.find(list)) diagnostics.add(node->where, fmt::format("{}: a list of rows is for `entrain compare`, which comes later (expected {}: one map)", list, std::string{list}.substr(0, std::string{list}.size() - 1)));
+    diagnostics.throw_if_any();
+    if (scope == Scope::whole) c.mechanism_plugin = choose(c.root, "layer", "mechanism", mechanisms::catalogue(), diagnostics);
+    c.substrate_plugin = choose(c.root, "substrate", "kind", substrates::catalogue(), diagnostics);
+    c.engine_plugin = choose(c.root, "engine", "kind", engines::catalogue(), diagnostics);
+    diagnostics.throw_if_any();  // without the plug-ins their options would all look unknown
+    c.readout.dimensionless = c.substrate_plugin && c.substrate_plugin->dimensionless();
+
+    if (scope == Scope::substrate_only)  // a whole experiment file serves too: what is not needed is not looked at
+        std::erase_if(c.root.entries, [](const config::Node::Entry& e) {
+            static const std::set<std::string> unused = {"layer", "mapping", "nonidealities", "hardware_calibration", "start", "readout", "compare"};
+            return unused.contains(e.key);
+        });
+    config::Reader reader{c.root, "", diagnostics, c.places};
+    reader.require(scope == Scope::whole ? std::vector<std::string>{"version", "layer", "layer.mechanism", "layer.weights", "layer.inputs", "layer.heads", "substrate", "substrate.kind", "engine", "engine.kind"}
+                                         : std::vector<std::string>{"version", "substrate", "substrate.kind", "engine", "engine.kind"});
+    c.describe(reader);
+    reader.finish();
+    if (c.substrate.name.empty()) c.substrate.name = c.substrate.kind;
+    if (c.substrate_plugin) configure_substrate(c, diagnostics);
+    if (c.substrate_plugin && c.engine_plugin && !c.substrate_plugin->supports(c.engine_plugin->fidelity()))
+        diagnostics.add(c.places.at("engine.kind"), fmt::format("engine.kind: {} cannot be simulated by {} (it has no such problem)", c.substrate.kind, c.engine));
+    diagnostics.throw_if_any();
+    return c;
+}
+
+Inputs load_inputs(Configuration& c) {
+    const std::filesystem::path base = c.file.parent_path();
+    Inputs inputs;
+    c.layer.weights = std::filesystem::absolute(base / c.layer.weights).lexically_normal().string();
+    c.layer.inputs = std::filesystem::absolute(base / c.layer.inputs).lexically_normal().string();
+    Diagnostics diagnostics;
+    check_unchanged(c.checksums.weights, c.layer.weights, c.places.at("checksums.weights"), diagnostics);
+    check_unchanged(c.checksums.inputs, c.layer.inputs, c.places.at("checksums.inputs"), diagnostics);
+    diagnostics.throw_if_any();
+    inputs.layer = attention::load_layer(c.layer.weights, c.layer.prefix, static_cast<int>(c.layer.heads), c.places.at("layer.heads"));
+    inputs.all = attention::load_sequences(c.layer.inputs, inputs.layer);
+    c.checksums.weights = checksum_of(c.layer.weights);
+    c.checksums.inputs = checksum_of(c.layer.inputs);
+
+    if (const config::Node* layer = c.root.find("layer"); layer != nullptr && c.layer.sequences.empty()) {
+        if (const config::Node* list = layer->find("sequences")) diagnostics.add(list->where, "layer.sequences is empty (expected at least one sequence, or no such key for all)");
+        for (std::size_t i = 0; i < inputs.all.size(); ++i) c.layer.sequences.push_back(static_cast<std::int64_t>(i));
+    }
+    std::set<std::int64_t> seen;
+    for (const std::int64_t index : c.layer.sequences) {
+        if (index >= static_cast<std::int64_t>(inputs.all.size()))
+            diagnostics.add(c.places.at("layer.sequences"), fmt::format("layer.sequences: {} is out of range (expected 0..{}: {} has {} sequences)", index, inputs.all.size() - 1, c.layer.inputs, inputs.all.size()));
+        else if (!seen.insert(index).second)
+            diagnostics.add(c.places.at("layer.sequences"), fmt::format("layer.sequences: {} is listed twice", index));
+        else
+            inputs.chosen.push_back(inputs.all[static_cast<std::size_t>(index)]);
+    }
+    const int limit = c.substrate_plugin->max_dimension();
+    if (limit > 0 && inputs.layer.oscillator_dimension > limit)
+        diagnostics.add(c.places.at("substrate.kind"), fmt::format("substrate.kind: {} carries oscillators of dimension {} (one phase), but {} has anchors of dimension {}. Use substrate ideal.", c.substrate.kind, limit,
+                                                                   c.layer.weights, inputs.layer.oscillator_dimension));
+    diagnostics.throw_if_any();
+    return inputs;
+}
+
+std::string resolved_yaml(Configuration& c) {
+    config::Echo echo;
+    c.describe(echo);
+    return fmt::format("# Written by entrain {} ({}): the run with every option spelled out. `entrain run` on this file gives the same numbers.\n{}", version, git_revision, echo.yaml());
+}
+
+std::unique_ptr<engines::Engine> circuit_engine() {
+    for (const auto& entry : engines::catalogue()) {
+        auto engine = entry.create();
+        if (engine->fidelity() == problem::Fidelity::circuit) return engine;
+    }
+    throw MissingComponent{"this build has no engine that simulates circuits, which calibration needs"};
+}
+
+std::filesystem::path models_folder() {
+    const char* variable = std::getenv("ENTRAIN_MODELS");
+    return variable != nullptr && *variable != '\0' ? std::filesystem::path{variable} : std::filesystem::path{default_models_folder};
+}
+
+energy::DigitalCosts digital_costs() {
+    Diagnostics diagnostics;
+    const auto found = config::resolve_corner(config::read_model_file(models_folder() / "energy" / "digital.yaml"), {{"mac_fp32", "J", positive}, {"mac_int8", "J", positive}}, {}, diagnostics);
+    diagnostics.throw_if_any();
+    const auto figure = [&](const std::string& name) { return energy::CitedFigure{found.at(name).value, found.at(name).source}; };
+    return {figure("mac_fp32"), figure("mac_int8")};
+}
+
+}  // namespace entrain::cli

@@ -1,0 +1,98 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attention/layer.hpp"
+#include "config/node.hpp"
+#include "config/reader.hpp"
+#include "energy/ledger.hpp"
+#include "engines/engine.hpp"
+#include "mechanisms/mechanism.hpp"
+#include "study/options.hpp"
+#include "substrates/substrate.hpp"
+
+namespace entrain::cli {
+
+/// Which sections a command needs: `characterize` looks at the substrate and the engine only.
+enum class Scope { whole, substrate_only };
+
+/// An experiment file as read: plug-ins chosen and configured, options plain. One describe() drives reading, resolved.yaml and the option tables.
+struct Configuration {
+    std::filesystem::path file;
+    config::Node root;
+    config::Places places;
+    Scope scope = Scope::whole;
+
+    std::int64_t version = 1;
+    struct LayerFiles {
+        std::string mechanism;
+        std::string weights;
+        std::string inputs;
+        std::string prefix;
+        std::int64_t heads = 1;
+        std::vector<std::int64_t> sequences;  ///< empty: all
+    } layer;
+    struct SubstrateChoice {
+        std::string kind;
+        std::string name;
+        std::string corner = "typical";
+        std::vector<RawEntry> parameters;
+    } substrate;
+    std::string engine;
+    struct Checksums {
+        std::string weights;
+        std::string inputs;
+        std::string corner;
+    } checksums;                              ///< of resolved.yaml: a changed input is refused; "" = not checked
+    substrates::Mapping mapping;
+    substrates::Nonidealities nonidealities;
+    study::Start start;
+    study::SimulationOptions simulation;
+    study::ReadoutOptions readout;
+    std::int64_t seed = 1;
+
+    std::unique_ptr<mechanisms::Mechanism> mechanism_plugin;  ///< null with Scope::substrate_only
+    std::unique_ptr<substrates::Substrate> substrate_plugin;  ///< configured with its corner
+    std::unique_ptr<engines::Engine> engine_plugin;
+
+    /// Every key of the file in its order; plug-in options are included for the plug-ins that are set.
+    void describe(FieldVisitor& visitor);
+};
+
+/// Reads a file and its --set overrides; chooses plug-ins by name, reads strictly, loads and checks the corner and configures the substrate. Reports all mistakes at once as UserError.
+[[nodiscard]] Configuration load_configuration(const std::filesystem::path& file, const std::vector<std::string>& overrides, Scope scope);
+
+/// The layer and inputs a configuration names.
+struct Inputs {
+    attention::Layer layer;
+    std::vector<attention::Sequence> all;      ///< every sequence of the inputs file
+    std::vector<attention::Sequence> chosen;   ///< those of layer.sequences, in that order
+};
+
+/// Loads and checks what the configuration names; fills layer.sequences, absolute paths and checksums of `configuration` for resolved.yaml.
+[[nodiscard]] Inputs load_inputs(Configuration& configuration);
+
+/// The text of resolved.yaml.
+[[nodiscard]] std::string resolved_yaml(Configuration& configuration);
+
+/// The engine that simulates circuits, with its own defaults: calibrations are made with it whatever engine the run uses. MissingComponent if there is none.
+[[nodiscard]] std::unique_ptr<engines::Engine> circuit_engine();
+
+/// Folder of models/: $ENTRAIN_MODELS, else the source tree's.
+[[nodiscard]] std::filesystem::path models_folder();
+
+/// models/energy/digital.yaml.
+[[nodiscard]] energy::DigitalCosts digital_costs();
+
+/// A plug-in by name from a generated catalogue; null if there is none.
+template <class Catalogue>
+[[nodiscard]] auto create(const Catalogue& catalogue, const std::string& name) -> decltype(catalogue.front().create()) {
+    for (const auto& entry : catalogue)
+        if (entry.name == name) return entry.create();
+    return nullptr;
+}
+
+}  // namespace entrain::cli

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "cli/commands.hpp"
+#include "cli/session.hpp"
+#include "core/file.hpp"
+#include "report/result.hpp"
+
+namespace entrain::cli {
+namespace {
+
+/// What a run would do: printed by --dry-run, which simulates nothing but a missing calibration.
+io::Json dry_run_json(const Experiment& experiment) {
+    const study::Prepared prepared = study::prepare(experiment.trial, {});
+    const engines::CostEstimate cost = experiment.trial.engine.estimate(prepared.problem, experiment.trial.run);
+    std::vector<double> drive(prepared.instance.drive_ratio.begin(), prepared.instance.drive_ratio.end());
+    std::vector<double> settling;
+    for (const double rate : prepared.rule.rate)
+        if (rate > 0.0) settling.push_back(problem::predicted_settling_time(rate, radians(90.0), prepared.rule.tolerance.value()));
+    const auto quantile = [](const std::vector<double>& values, double q) { return values.empty() ? io::Json(nullptr) : io::number_or_null(metrics::quantile(values, q)); };
+    return {{"free_oscillators", prepared.instance.network.size()},
+            {"anchors", prepared.instance.network.anchors.rows()},
+            {"couplings", prepared.instance.network.couplings.size()},
+            {"drive", {{"min", quantile(drive, 0.0)}, {"p5", quantile(drive, 0.05)}, {"median", quantile(drive, 0.5)}}},
+            {"predicted_settling_from_90_deg_s", {{"median", quantile(settling, 0.5)}, {"p95", quantile(settling, 0.95)}, {"max", quantile(settling, 1.0)}}},
+            {"netlists", cost.netlists},
+            {"simulated_periods", cost.simulated_periods},
+            {"wall_s", cost.wall_s},
+            {"memory_bytes", cost.memory_bytes}};
+}
+
+}  // namespace
+
+int run_command(const std::string& config, const CommonOptions& options) {
+    if (!options.resume.empty()) throw UserError{"--resume is not available yet: run the configuration again"};
+    const auto began = std::chrono::steady_clock::now();
+    const std::string started = utc_now("%Y-%m-%dT%H:%M:%SZ");
+    const Progress progress = make_progress(options.quiet);
+    const std::unique_ptr<Experiment> experiment = load_experiment(config, options, progress);
+    if (options.dry_run) {
+        const io::Json plan = dry_run_json(*experiment);
+        fmt::print("{}\n", options.json ? plan.dump(2) : plan.dump(2));
+        return done;
+    }
+    OutputFolder folder{options, config, "run"};
+    if (!options.waves.empty()) {
+        folder.create();
+        experiment->trial.run.waves = options.waves;
+        experiment->trial.run.waves_folder = folder.path().string();
+    }
+    const study::TrialRecord record = study::run_trial(experiment->trial);
+
+    Configuration& c = experiment->configuration;
+    report::JsonEcho engine_options;
+    c.simulation.describe(engine_options);
+    c.engine_plugin->describe(engine_options);
+    io::Json engine{{"kind", c.engine}};
+    engine.update(engine_options.json());
+    const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    const io::Json result = report::result_json({report::status_of(record), c.layer.mechanism, c.substrate.kind, c.substrate.corner, engine, c.readout.settle_tolerance.value(), wall, provenance(c, started)},
+                                                experiment->trial, record);
+    folder.create();
+    write_file_atomically(folder.path() / "resolved.yaml", resolved_yaml(c));
+    io::write_hdf5(folder.path() / "arrays.h5", report::result_arrays(experiment->trial, record));
+    io::write_json(folder.path() / "result.json", result);
+    folder.keep();
+    if (options.json)
+        fmt::print("{}\n", result.dump(2));
+    else
+        fmt::print("{}  results in {}\n", report::summary_table(result), folder.path().string());
+    if (progress.stop_requested()) return interrupted;
+    return result["status"] == "ok" ? done : incomplete;
+}
+
+}  // namespace entrain::cli

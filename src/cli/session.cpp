@@ -1,0 +1,161 @@
+#include "cli/session.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "cli/version.hpp"
+#include "core/error.hpp"
+#include "core/sha256.hpp"
+#include "study/calibrate.hpp"
+
+namespace entrain::cli {
+namespace {
+
+std::atomic<bool> stop_flag{false};
+
+extern "C" void on_signal(int signal) {
+    stop_flag.store(true);
+    std::signal(signal, SIG_DFL);  // a second Ctrl-C ends at once
+}
+
+/// What progress needs to remember between calls; calls come from several threads.
+struct ProgressState {
+    std::mutex mutex;
+    std::string stage;
+    int shown = -1;
+    bool terminal = ::isatty(STDERR_FILENO) == 1;
+};
+
+void show(ProgressState& state, const std::string& stage, double fraction) {
+    constexpr int width = 30;
+    const std::lock_guard lock{state.mutex};
+    if (stage != state.stage) {
+        state.stage = stage;
+        state.shown = -1;
+    }
+    const double done = std::min(1.0, std::max(0.0, fraction));
+    const int percent = static_cast<int>(100.0 * done);
+    const int step = state.terminal ? 1 : 10;
+    if (percent / step <= state.shown / step && state.shown >= 0) return;
+    state.shown = percent;
+    if (state.terminal) {
+        const auto filled = static_cast<std::size_t>(width * done);
+        fmt::print(stderr, "\r{:<28} [{:<30}] {:3d} %{}", stage, std::string(filled, '='), percent, percent == 100 ? "\n" : "");
+    } else {
+        fmt::print(stderr, "{}: {} %\n", stage, percent);
+    }
+    std::fflush(stderr);
+}
+
+std::string cpu_name() {
+    std::ifstream info{"/proc/cpuinfo"};
+    for (std::string line; std::getline(info, line);)
+        if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+    return "unknown";
+}
+
+}  // namespace
+
+Progress make_progress(bool quiet) {
+    std::signal(SIGINT, on_signal);
+    std::signal(SIGTERM, on_signal);
+    Progress progress;
+    progress.stop = &stop_flag;
+    if (!quiet) progress.report = [state = std::make_shared<ProgressState>()](const std::string& stage, double fraction) { show(*state, stage, fraction); };
+    return progress;
+}
+
+OutputFolder::OutputFolder(const CommonOptions& options, const std::filesystem::path& config, const char* command)
+    : path_{options.out.empty() ? std::filesystem::path{"runs"} / fmt::format("{}-{}", config.stem().string(), utc_now("%Y%m%dT%H%M%SZ")) : std::filesystem::path{options.out}} {
+    if (!std::filesystem::exists(path_)) return;
+    if (!std::filesystem::is_directory(path_)) throw UserError{Location{path_.string()}, fmt::format("is not a folder (expected a new or empty folder for {})", command)};
+    if (!std::filesystem::is_empty(path_) && !options.force) throw UserError{Location{path_.string()}, "the output folder is not empty. Choose another with --out, or overwrite it with --force."};
+}
+
+void OutputFolder::create() {
+    std::error_code error;
+    created_ = std::filesystem::create_directories(path_, error);
+    if (error) throw UserError{Location{path_.string()}, fmt::format("cannot be created: {}", error.message())};
+}
+
+OutputFolder::~OutputFolder() {
+    std::error_code ignored;
+    if (created_ && !kept_) std::filesystem::remove_all(path_, ignored);
+}
+
+int jobs_of(const CommonOptions& options) { return options.jobs > 0 ? options.jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
+
+std::vector<std::string> overrides_of(const CommonOptions& options) {
+    std::vector<std::string> overrides = options.overrides;
+    if (options.seed) overrides.push_back(fmt::format("seed={}", *options.seed));
+    return overrides;
+}
+
+problem::Calibration calibration_for(const Configuration& c, int jobs, const Progress& progress) {
+    if (c.substrate_plugin->dimensionless()) return {};
+    const std::unique_ptr<engines::Engine> engine = circuit_engine();
+    const study::CalibrationOptions options{static_cast<int>(c.simulation.points_per_period)};
+    engines::RunOptions run;
+    run.jobs = jobs;
+    run.progress = progress;
+    return study::cached_calibration(study::calibration_key_text(*c.substrate_plugin, *engine, options), study::cache_folder(), [&] { return study::calibrate(*c.substrate_plugin, *engine, options, run); });
+}
+
+Experiment::Experiment(Configuration c, Inputs i, energy::DigitalCosts d, problem::Calibration k, int jobs, const Progress& progress)
+    : configuration{std::move(c)},
+      inputs{std::move(i)},
+      digital{std::move(d)},
+      calibration{std::move(k)},
+      trial{.layer = inputs.layer,
+            .sequences = inputs.chosen,
+            .mechanism = *configuration.mechanism_plugin,
+            .substrate = *configuration.substrate_plugin,
+            .engine = *configuration.engine_plugin,
+            .calibration = calibration,
+            .digital = digital,
+            .mapping = configuration.mapping,
+            .nonidealities = configuration.nonidealities,
+            .start = configuration.start,
+            .readout = configuration.readout,
+            .simulation = configuration.simulation,
+            .streams = RandomStreams{static_cast<std::uint64_t>(configuration.seed)},
+            .run = {.jobs = jobs, .progress = progress, .waves = {}, .waves_folder = {}}} {
+    if (trial.mapping.normalisation == network::Normalisation::full_scale) trial.mapping.head_full_scale = study::head_full_scale(inputs.layer, inputs.all, trial.mechanism);
+}
+
+std::unique_ptr<Experiment> load_experiment(const std::string& config, const CommonOptions& options, const Progress& progress) {
+    Configuration configuration = load_configuration(config, overrides_of(options), Scope::whole);
+    Inputs inputs = load_inputs(configuration);
+    problem::Calibration calibration = calibration_for(configuration, jobs_of(options), progress);
+    return std::make_unique<Experiment>(std::move(configuration), std::move(inputs), digital_costs(), std::move(calibration), jobs_of(options), progress);
+}
+
+io::Json provenance(Configuration& c, const std::string& started_utc) {
+    const std::string simulator = c.engine_plugin->simulator_version();
+    return {{"version", version},
+            {"git", git_revision},
+            {"ngspice_version", simulator.empty() ? io::Json(nullptr) : io::Json(simulator)},
+            {"seed", c.seed},
+            {"config_sha256", sha256(resolved_yaml(c))},
+            {"cpu", cpu_name()},
+            {"started_utc", started_utc}};
+}
+
+std::string utc_now(const char* format) {
+    const std::time_t now = std::time(nullptr);
+    std::tm utc{};
+    ::gmtime_r(&now, &utc);
+    char text[64];
+    std::strftime(text, sizeof text, format, &utc);
+    return text;
+}
+
+}  // namespace entrain::cli

@@ -1,0 +1,63 @@
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "cli/commands.hpp"
+#include "cli/configuration.hpp"
+#include "core/progress.hpp"
+#include "io/json.hpp"
+#include "problem/calibration.hpp"
+#include "study/trial.hpp"
+
+namespace entrain::cli {
+
+/// Reports progress on standard error: a bar on a terminal, otherwise a line at every tenth; nothing when quiet. stop is set by Ctrl-C and SIGTERM.
+[[nodiscard]] Progress make_progress(bool quiet);
+
+/// The output folder of a run, checked before any work: refused when it exists and is not empty, unless `force`.
+class OutputFolder {
+ public:
+    OutputFolder(const CommonOptions& options, const std::filesystem::path& config, const char* command);
+    OutputFolder(const OutputFolder&) = delete;
+    OutputFolder& operator=(const OutputFolder&) = delete;
+    ~OutputFolder();  ///< removes a folder that create() made if keep() was never called: failed work leaves nothing behind
+
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+    void create();
+    void keep() { kept_ = true; }
+
+ private:
+    std::filesystem::path path_;
+    bool created_ = false;
+    bool kept_ = false;
+};
+
+/// A configuration with its inputs, calibration and the trial they make. The trial refers to the other members: not movable.
+struct Experiment {
+    Experiment(Configuration configuration, Inputs inputs, energy::DigitalCosts digital, problem::Calibration calibration, int jobs, const Progress& progress);
+    Experiment(const Experiment&) = delete;
+    Experiment& operator=(const Experiment&) = delete;
+
+    Configuration configuration;
+    Inputs inputs;
+    energy::DigitalCosts digital;
+    problem::Calibration calibration;
+    study::TrialInput trial;
+};
+
+/// Loads, checks and calibrates (from the cache if it can).
+[[nodiscard]] std::unique_ptr<Experiment> load_experiment(const std::string& config, const CommonOptions& options, const Progress& progress);
+
+/// The calibration of a configured substrate with the run's step, from the cache if it can.
+[[nodiscard]] problem::Calibration calibration_for(const Configuration& configuration, int jobs, const Progress& progress);
+
+[[nodiscard]] int jobs_of(const CommonOptions& options);
+[[nodiscard]] std::vector<std::string> overrides_of(const CommonOptions& options);
+
+/// version, git, ngspice_version, seed, config_sha256, cpu, started_utc.
+[[nodiscard]] io::Json provenance(Configuration& configuration, const std::string& started_utc);
+[[nodiscard]] std::string utc_now(const char* format);
+
+}  // namespace entrain::cli

@@ -1,0 +1,39 @@
+#include "report/result.hpp"
+
+namespace entrain::report {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+    using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+void JsonEcho::visit(const Field& field) {
+    const std::string name{field.name};
+    std::visit(Overloaded{[&](const QuantityField& f) { json_[name] = format_quantity(*f.si_value, f.symbol); },
+                          [&](const NumberField& f) { json_[name] = *f.value; },
+                          [&](const OptionalNumberField& f) { json_[name] = f.value->has_value() ? io::Json(**f.value) : io::Json(nullptr); },
+                          [&](const IntegerField& f) { json_[name] = *f.value; },
+                          [&](const OptionalIntegerField& f) { json_[name] = f.value->has_value() ? io::Json(**f.value) : io::Json(nullptr); },
+                          [&](const FlagField& f) { json_[name] = *f.value; },
+                          [&](const TextField& f) { json_[name] = *f.value; },
+                          [&](const IntegerListField& f) { json_[name] = *f.value; },
+                          [&](const WordField& f) { json_[name] = f.text(); },
+                          [&](const SectionField& f) {
+                              JsonEcho nested;
+                              f.describe(nested);
+                              json_[name] = nested.json();
+                          },
+                          [&](const RawMapField& f) {
+                              io::Json map = io::Json::object();
+                              for (const RawEntry& entry : *f.entries) map[entry.key] = entry.text;
+                              json_[name] = map;
+                          }},
+               field.value);
+}
+
+}  // namespace entrain::report

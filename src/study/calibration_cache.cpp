@@ -1,0 +1,121 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "core/sha256.hpp"
+#include "io/json.hpp"
+#include "study/calibrate.hpp"
+
+namespace entrain::study {
+namespace {
+
+using problem::Calibration;
+
+/// Changes whenever calibrate() measures differently: entries of older programs are then not found.
+constexpr std::string_view procedure = "entrain.calibration/1";
+
+/// One list of the stored numbers serves writing and reading.
+template <class C, class Visit>
+void fields(C& c, Visit&& visit) {
+    visit("frequency_hz", c.frequency_hz);
+    visit("frequency_at_step_hz", c.frequency_at_step_hz);
+    visit("amplitude", c.amplitude);
+    visit("power_w", c.power_w);
+    visit("reference_current_a", c.reference_current_a);
+    visit("coupling_rate_rad_per_s", c.coupling_rate);
+    visit("lock_range_low_hz", c.lock_range_low_hz);
+    visit("lock_range_high_hz", c.lock_range_high_hz);
+    visit("offset_rad", c.offset_rad);
+    visit("slope_rad", c.slope_rad);
+    visit("residual_rad", c.residual_rad);
+    visit("relaxation_time_s", c.relaxation_time_s);
+}
+
+io::Json to_json(const Calibration& c) {
+    io::Json json;
+    fields(c, [&](const char* name, double value) { json[name] = io::number_or_null(value); });
+    json["amplitude_unit"] = c.amplitude_unit;
+    return json;
+}
+
+std::optional<Calibration> load(const std::filesystem::path& file, const std::string& key) {
+    try {
+        const io::Json entry = io::read_json(file);
+        const io::Json& body = entry.at("calibration");
+        if (entry.at("schema") != procedure || entry.at("key") != key || entry.at("sha256") != sha256(body.dump())) return std::nullopt;
+        Calibration c;
+        c.dimensionless = false;
+        fields(c, [&](const char* name, double& value) {
+            if (!body.at(name).is_null()) value = body.at(name).get<double>();
+        });
+        c.amplitude_unit = body.at("amplitude_unit").get<std::string>();
+        return c;
+    } catch (const std::exception&) {
+        return std::nullopt;  // missing or damaged: measured again
+    }
+}
+
+/// Exclusive lock on a file for the life of the object; without a lock (read-only folder) work goes on: the worst case is a measurement made twice.
+class FileLock {
+ public:
+    explicit FileLock(const std::filesystem::path& path) : fd_{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)} {
+        if (fd_ >= 0) ::flock(fd_, LOCK_EX);
+    }
+    FileLock(const FileLock&) = delete;
+    FileLock& operator=(const FileLock&) = delete;
+    ~FileLock() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+
+ private:
+    int fd_;
+};
+
+}  // namespace
+
+std::optional<std::filesystem::path> cache_folder() {
+    const auto variable = [](const char* name) -> std::optional<std::filesystem::path> {
+        const char* value = std::getenv(name);
+        if (value == nullptr || *value == '\0') return std::nullopt;
+        return std::filesystem::path{value};
+    };
+    if (const auto own = variable("ENTRAIN_CACHE")) return own;
+    if (const auto xdg = variable("XDG_CACHE_HOME")) return *xdg / "entrain";
+    if (const auto home = variable("HOME")) return *home / ".cache" / "entrain";
+    return std::nullopt;
+}
+
+std::string calibration_key_text(const substrates::Substrate& substrate, const engines::Engine& circuit_engine, const CalibrationOptions& options) {
+    return fmt::format("{}\nsimulator {}\npoints_per_period {}\n{}", procedure, circuit_engine.simulator_version(), options.points_per_period, substrate.calibration_key());
+}
+
+Calibration cached_calibration(const std::string& key_text, const std::optional<std::filesystem::path>& folder, const std::function<Calibration()>& measure) {
+    const std::string key = sha256(key_text);
+    const auto measured = [&] {
+        Calibration c = measure();
+        c.key = key;
+        return c;
+    };
+    if (!folder) return measured();
+    std::error_code error;
+    std::filesystem::create_directories(*folder, error);
+    const std::filesystem::path file = *folder / ("calibration-" + key.substr(0, 32) + ".json");
+    const FileLock lock{*folder / ("calibration-" + key.substr(0, 32) + ".lock")};
+    if (auto found = load(file, key)) {
+        found->key = key;
+        return *found;
+    }
+    const Calibration c = measured();
+    const io::Json body = to_json(c);
+    try {
+        io::write_json(file, {{"schema", procedure}, {"key", key}, {"sha256", sha256(body.dump())}, {"calibration", body}});
+    } catch (const std::exception&) {
+        // A cache that cannot be written costs time, not the run.
+    }
+    return c;
+}
+
+}  // namespace entrain::study
