@@ -26,13 +26,17 @@ class Source {
         return {where(), fmt::format("tensor {}: {}", shown(prefix_ + name), problem)};
     }
 
-    /// All missing tensors at once; a layer inside a larger state dict has them under a prefix, which is suggested.
+    /// Reports all missing tensors at once; a layer inside a larger state dict has them under a prefix, which is suggested.
     void require(const std::vector<std::string>& names) const {
-        Diagnostics diagnostics;
-        for (const auto& name : names)
-            if (!has(name))
-                diagnostics.add(where(), fmt::format("has no tensor {} ({}).{}", shown(prefix_ + name), tensors_.listing(), suggestion(name)));
-        diagnostics.throw_if_any();
+        std::vector<std::string> missing;
+        std::string list;
+        for (const auto& name : names) {
+            if (has(name)) continue;
+            list += (missing.empty() ? "" : ", ") + shown(prefix_ + name);
+            missing.push_back(name);
+        }
+        if (!missing.empty())
+            throw UserError{where(), fmt::format("has no tensor {} ({}).{}", list, tensors_.listing(), suggestion(missing.front()))};
     }
 
     /// A tensor of finite floating-point numbers without empty dimensions.
