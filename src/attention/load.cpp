@@ -14,6 +14,8 @@ namespace {
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Shape = std::vector<std::size_t>;
 
+constexpr int prefixes_listed = 4;  // a large model has a hundred layers; these show the form
+
 /// Tensors of one file under one prefix, with their mistakes reported by file, tensor, found and expected.
 class Source {
  public:
@@ -67,8 +69,10 @@ class Source {
  private:
     [[nodiscard]] std::string suggestion(const std::string& name) const {
         std::string prefixes;
+        int listed = 0;
         for (const auto& known : tensors_.names())
-            if (known.ends_with(name)) prefixes += (prefixes.empty() ? "" : " or ") + shown(known.substr(0, known.size() - name.size()));
+            if (known.ends_with(name) && listed++ < prefixes_listed)
+                prefixes += (prefixes.empty() ? "" : " or ") + shown(known.substr(0, known.size() - name.size()));
         return prefixes.empty() ? did_you_mean(prefix_ + name, tensors_.names()) : fmt::format(" Did you mean prefix: {}?", prefixes);
     }
 
