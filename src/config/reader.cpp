@@ -46,7 +46,7 @@ class ValueReader {
             return fmt::format(": {}", error.what());
         }
         if (!f.range.contains(si)) return fmt::format("is {} (expected {})", shown(node_.scalar), range_text(f.range, f.symbol));
-        *f.si_value = si;
+        *f.si = si;
         return "";
     }
     std::string operator()(const NumberField& f) const { return number(*f.value, f.range, "a number"); }
