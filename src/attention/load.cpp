@@ -14,6 +14,8 @@ namespace {
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Shape = std::vector<std::size_t>;
 
+constexpr int prefixes_listed = 4;  // a large model has a hundred layers; these show the form
+
 /// Tensors of one file under one prefix, with their mistakes reported by file, tensor, found and expected.
 class Source {
  public:
@@ -26,13 +28,17 @@ class Source {
         return {where(), fmt::format("tensor {}: {}", shown(prefix_ + name), problem)};
     }
 
-    /// All missing tensors at once; a layer inside a larger state dict has them under a prefix, which is suggested.
+    /// Reports all missing tensors at once; a layer inside a larger state dict has them under a prefix, which is suggested.
     void require(const std::vector<std::string>& names) const {
-        Diagnostics diagnostics;
-        for (const auto& name : names)
-            if (!has(name))
-                diagnostics.add(where(), fmt::format("has no tensor {} ({}).{}", shown(prefix_ + name), tensors_.listing(), suggestion(name)));
-        diagnostics.throw_if_any();
+        std::vector<std::string> missing;
+        std::string list;
+        for (const auto& name : names) {
+            if (has(name)) continue;
+            list += (missing.empty() ? "" : ", ") + shown(prefix_ + name);
+            missing.push_back(name);
+        }
+        if (!missing.empty())
+            throw UserError{where(), fmt::format("has no tensor {} ({}).{}", list, tensors_.listing(), suggestion(missing.front()))};
     }
 
     /// A tensor of finite floating-point numbers without empty dimensions.
@@ -63,8 +69,10 @@ class Source {
  private:
     [[nodiscard]] std::string suggestion(const std::string& name) const {
         std::string prefixes;
+        int listed = 0;
         for (const auto& known : tensors_.names())
-            if (known.ends_with(name)) prefixes += (prefixes.empty() ? "" : " or ") + shown(known.substr(0, known.size() - name.size()));
+            if (known.ends_with(name) && listed++ < prefixes_listed)
+                prefixes += (prefixes.empty() ? "" : " or ") + shown(known.substr(0, known.size() - name.size()));
         return prefixes.empty() ? did_you_mean(prefix_ + name, tensors_.names()) : fmt::format(" Did you mean prefix: {}?", prefixes);
     }
 

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "support/program.hpp"
+
 namespace entrain::io {
 namespace {
 
@@ -15,8 +17,8 @@ using testing::HasSubstr;
 
 class Hdf5File : public testing::Test {
  protected:
-    std::filesystem::path path_ = std::filesystem::path{testing::TempDir()} / "entrain_hdf5_test.h5";
-    void TearDown() override { std::filesystem::remove(path_); }
+    test::TemporaryFolder folder_;
+    std::filesystem::path path_ = folder_.path() / "arrays.h5";
 };
 
 /// 256 x 2048 doubles, 4 MiB, of a smooth curve.

@@ -5,7 +5,8 @@
 
 #include <fstream>
 #include <limits>
-#include <sstream>
+
+#include "support/program.hpp"
 
 namespace entrain::io {
 namespace {
@@ -14,8 +15,8 @@ using testing::HasSubstr;
 
 class JsonFile : public testing::Test {
  protected:
-    std::filesystem::path path_ = std::filesystem::path{testing::TempDir()} / "entrain_json_test.json";
-    void TearDown() override { std::filesystem::remove(path_); }
+    test::TemporaryFolder folder_;
+    std::filesystem::path path_ = folder_.path() / "result.json";
     void put(const std::string& text) const { std::ofstream{path_, std::ios::binary} << text; }
     [[nodiscard]] std::string refusal() const {
         try {
@@ -30,9 +31,7 @@ class JsonFile : public testing::Test {
 
 TEST_F(JsonFile, KeepsTheOrderOfKeysAndEveryDigit) {
     write_json(path_, {{"z", 0.1}, {"a", {1, 2}}, {"nan", number_or_null(std::numeric_limits<double>::quiet_NaN())}});
-    std::ostringstream text;
-    text << std::ifstream{path_}.rdbuf();
-    EXPECT_EQ(text.str(), "{\n  \"z\": 0.1,\n  \"a\": [\n    1,\n    2\n  ],\n  \"nan\": null\n}\n");
+    EXPECT_EQ(test::content_of(path_), "{\n  \"z\": 0.1,\n  \"a\": [\n    1,\n    2\n  ],\n  \"nan\": null\n}\n");
     EXPECT_EQ(read_json(path_).at("z").get<double>(), 0.1);
     EXPECT_FALSE(std::filesystem::exists(path_.string() + ".tmp"));
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "support/program.hpp"
 #include "unit/io/refusal.hpp"
 #include "unit/io/tensor_bytes.hpp"
 
@@ -79,7 +80,8 @@ TEST(Npz, ReadsDeflatedMembersOfNumpy) {
 
 TEST(Npz, ReadsWhatNumpyWrites) {
     if (std::system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") != 0) GTEST_SKIP() << "no /usr/bin/python3 with numpy";
-    const auto path = std::filesystem::path{testing::TempDir()} / "entrain_numpy_test.npz";
+    const test::TemporaryFolder folder;
+    const auto path = folder.path() / "a.npz";
     for (const std::string save : {"savez", "savez_compressed"}) {
         const std::string script =
             "import numpy as n; x = n.arange(24).reshape(2, 3, 4) - 5.5; n." + save + "(\"" + path.string() +
@@ -99,7 +101,6 @@ TEST(Npz, ReadsWhatNumpyWrites) {
         EXPECT_THAT(file.get("empty").shape, ElementsAre(0, 3, 4));
         EXPECT_THAT(file.get("scalar").values, ElementsAre(2.5));
     }
-    std::filesystem::remove(path);
 }
 
 TEST(Npz, RefusesTypesThatAreNotPlainLittleEndianNumbers) {
@@ -178,12 +179,12 @@ TEST(Npz, RefusesMembersThatPromiseMoreThanTheArchiveCanHold) {
 
 TEST(Npz, RefusesDecompressionBombs) {
     if (std::system("/usr/bin/python3 -c 'import numpy' 2>/dev/null") != 0) GTEST_SKIP() << "no /usr/bin/python3 with numpy";
-    const auto path = std::filesystem::path{testing::TempDir()} / "entrain_bomb_test.npz";
+    const test::TemporaryFolder folder;
+    const auto path = folder.path() / "bomb.npz";
     const std::string script = "import numpy as n; n.savez_compressed(\"" + path.string() + "\", a=n.zeros(70 << 20, \"u1\"))";
     ASSERT_EQ(std::system(("/usr/bin/python3 -c '" + script + "'").c_str()), 0);
     EXPECT_THAT([&] { TensorFile{path}; },
                 testing::ThrowsMessage<UserError>(HasSubstr("tensor 'a': makes the archive expand beyond 67108864 bytes (a decompression bomb?)")));
-    std::filesystem::remove(path);
 }
 
 }  // namespace

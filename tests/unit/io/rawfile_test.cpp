@@ -6,9 +6,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 
 #include "core/error.hpp"
+#include "support/program.hpp"
 
 namespace entrain::io {
 namespace {
@@ -18,16 +18,10 @@ using testing::HasSubstr;
 
 class RawFile : public testing::Test {
  protected:
-    std::filesystem::path folder_ = std::filesystem::path{testing::TempDir()} / "entrain_rawfile_test";
+    test::TemporaryFolder temporary_;
+    std::filesystem::path folder_ = temporary_.path();
     std::filesystem::path path_ = folder_ / "waves.raw";
-    void SetUp() override { std::filesystem::create_directories(folder_); }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
 
-    static std::string text(const std::filesystem::path& path) {
-        std::ostringstream out;
-        out << std::ifstream{path, std::ios::binary}.rdbuf();
-        return out.str();
-    }
     [[nodiscard]] std::string refusal(const std::string& bytes) const {
         std::ofstream{path_, std::ios::binary} << bytes;
         try {
@@ -55,7 +49,7 @@ TEST_F(RawFile, WritesTheFormatOfNgspice) {
     writer.append(std::vector<double>{0.0, 1.0});
     writer.append(std::vector<double>{0.5, std::nan("")});
     writer.finish();
-    const std::string bytes = text(path_);
+    const std::string bytes = test::content_of(path_);
     const std::string header =
         "Title: two lines\nDate: today\nPlotname: Transient Analysis\nFlags: real\nNo. Variables: 2\nNo. Points: 2                   \n"
         "Variables:\n\t0\ttime\ttime\n\t1\tv(out)\tvoltage\nBinary:\n";
@@ -68,7 +62,7 @@ TEST_F(RawFile, IsLoadedByNgspice) {
     write_ramp();
     ASSERT_TRUE(ngspice(
         "load\n.control\nload waves.raw\nlet n = length(time)\nlet y = v(out)[777] / time[777]\necho result $&n $&y\nquit\n.endc\n.end\n", ""));
-    EXPECT_THAT(text(folder_ / "log.txt"), HasSubstr("result 1000 3E+09"));
+    EXPECT_THAT(test::content_of(folder_ / "log.txt"), HasSubstr("result 1000 3E+09"));
 }
 
 TEST_F(RawFile, ReadsWhatBatchNgspiceWrites) {
@@ -105,7 +99,7 @@ TEST_F(RawFile, ReadsBackWhatItWrote) {
 
 TEST_F(RawFile, ReadsSeveralPlots) {
     write_ramp();
-    const std::string one = text(path_);
+    const std::string one = test::content_of(path_);
     std::ofstream{path_, std::ios::binary} << one << one;
     EXPECT_EQ(read_raw(path_).size(), 2U);
 }

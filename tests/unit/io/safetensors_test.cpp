@@ -3,9 +3,9 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 
+#include "support/program.hpp"
 #include "unit/io/refusal.hpp"
 #include "unit/io/tensor_bytes.hpp"
 
@@ -48,8 +48,8 @@ TEST(Safetensors, ReadsTensorsInAnyOrderOfTheirData) {
 }
 
 TEST(Safetensors, ReadsTheSameFromDisk) {
-    const auto path = std::filesystem::path{testing::TempDir()} / "entrain_safetensors_test.bin";
-    std::ofstream{path, std::ios::binary} << safetensors({{"a", "F32", {2}, f32({3.0F, 4.0F})}});
+    const test::TemporaryFolder folder;
+    const std::filesystem::path path = folder.write("layer.bin", safetensors({{"a", "F32", {2}, f32({3.0F, 4.0F})}}));
     EXPECT_THAT(TensorFile{path}.get("a").values, ElementsAre(3.0, 4.0));
     EXPECT_EQ(TensorFile{path}.path(), path);
     std::filesystem::remove(path);
@@ -200,7 +200,7 @@ TEST(Safetensors, RefusesEveryTruncation) {
 TEST(Safetensors, MessagesStayShortAndPrintable) {
     EXPECT_THAT(refusal(safetensors("{\"\\u001b[31m\":1}", "")), AllOf(HasSubstr("'\\x1b[31m'"), testing::Not(HasSubstr("\x1b"))));
     EXPECT_LT(refusal(safetensors("{\"" + std::string(1'000'000, 'a') + "\":1}", "")).size(), 300U);
-    const auto file = TensorFile::from_bytes(safetensors({{std::string(50'000'000, 'a'), "U8", {1}, "x"}}), "user.file");
+    const auto file = TensorFile::from_bytes(safetensors({{std::string(5'000'000, 'a'), "U8", {1}, "x"}}), "user.file");
     EXPECT_THAT([&] { static_cast<void>(file.get("anchors")); }, testing::ThrowsMessage<UserError>(testing::SizeIs(testing::Lt(300))));
 }
 
