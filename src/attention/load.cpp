@@ -23,7 +23,7 @@ class Source {
     [[nodiscard]] bool has(const std::string& name) const { return tensors_.has(prefix_ + name); }
 
     [[nodiscard]] UserError error(const std::string& name, const std::string& problem) const {
-        return {where(), fmt::format("tensor {}: {}", io::name_text(prefix_ + name), problem)};
+        return {where(), fmt::format("tensor {}: {}", shown(prefix_ + name), problem)};
     }
 
     /// All missing tensors at once; a layer inside a larger state dict has them under a prefix, which is suggested.
@@ -31,8 +31,7 @@ class Source {
         Diagnostics diagnostics;
         for (const auto& name : names)
             if (!has(name))
-                diagnostics.add(where(),
-                                fmt::format("has no tensor {} ({}).{}", io::name_text(prefix_ + name), tensors_.listing(), suggestion(name)));
+                diagnostics.add(where(), fmt::format("has no tensor {} ({}).{}", shown(prefix_ + name), tensors_.listing(), suggestion(name)));
         diagnostics.throw_if_any();
     }
 
@@ -65,7 +64,7 @@ class Source {
     [[nodiscard]] std::string suggestion(const std::string& name) const {
         std::string prefixes;
         for (const auto& known : tensors_.names())
-            if (known.ends_with(name)) prefixes += (prefixes.empty() ? "" : " or ") + io::name_text(known.substr(0, known.size() - name.size()));
+            if (known.ends_with(name)) prefixes += (prefixes.empty() ? "" : " or ") + shown(known.substr(0, known.size() - name.size()));
         return prefixes.empty() ? did_you_mean(prefix_ + name, tensors_.names()) : fmt::format(" Did you mean prefix: {}?", prefixes);
     }
 
@@ -121,14 +120,14 @@ Layer load_layer(const std::filesystem::path& file, const std::string& prefix, i
         throw source.wrong_shape("anchors", anchors.shape, "[heads, positions, d] with d at least 2: anchors are directions");
     if (anchors.shape[0] != static_cast<std::size_t>(heads))
         throw UserError{heads_where, fmt::format("heads is {} but tensor {} of {} has shape {} (expected heads: {})", heads,
-                                                 io::name_text(prefix + "anchors"), file.string(), io::shape_text(anchors.shape), anchors.shape[0])};
+                                                 shown(prefix + "anchors"), file.string(), io::shape_text(anchors.shape), anchors.shape[0])};
     const io::Tensor w_q = source.numbers("W_q.weight");
     if (w_q.shape.size() != 2) throw source.wrong_shape("W_q.weight", w_q.shape, "[heads * head dimension, model dimension]");
     const std::size_t rows = w_q.shape[0];
     const std::size_t columns = w_q.shape[1];
     if (rows % anchors.shape[0] != 0)
         throw UserError{heads_where, fmt::format("heads is {} but tensor {} of {} has shape {} (expected a number of rows divisible by heads)", heads,
-                                                 io::name_text(prefix + "W_q.weight"), file.string(), io::shape_text(w_q.shape))};
+                                                 shown(prefix + "W_q.weight"), file.string(), io::shape_text(w_q.shape))};
 
     Layer layer;
     layer.heads = heads;

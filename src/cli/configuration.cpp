@@ -68,7 +68,7 @@ void configure_substrate(Configuration& c, Diagnostics& diagnostics) {
             diagnostics.add(c.places.at("substrate.corner"), fmt::format("substrate.corner: there is no corner '{}' of {} (expected a file {})", c.substrate.corner, c.substrate.kind, file.string()));
             return;
         }
-        std::vector<config::CornerSpec> wanted;
+        std::vector<config::ModelParameterSpec> wanted;
         for (const auto& spec : specs) wanted.push_back({spec.name, spec.unit, spec.range});
         for (const auto& [name, p] : config::resolve_corner(config::read_model_file(file), wanted, c.substrate.parameters, diagnostics)) corner[name] = {p.value, p.unit, p.source};
         check_unchanged(c.checksums.corner, file, c.places.at("checksums.corner"), diagnostics);

@@ -15,10 +15,10 @@ struct Node {
     enum class Kind { null, scalar, sequence, map };
     struct Entry;
     Kind kind = Kind::null;
-    bool quoted = false;              ///< "5" is text, 5 is a number
+    bool quoted = false;  ///< "5" is text, 5 is a number
     std::string scalar;
-    std::vector<Node> items;          ///< of a sequence
-    std::vector<Entry> entries;       ///< of a map, in file order, keys unique
+    std::vector<Node> items;     ///< of a sequence
+    std::vector<Entry> entries;  ///< of a map, in file order, keys unique
     Location where;
 
     [[nodiscard]] const Node* find(std::string_view key) const;  ///< nullptr if this is not a map or has no such key
@@ -29,8 +29,8 @@ struct Node::Entry {
     Node value;
 };
 
-/// Reads one YAML document whose top level is a map. `name` is the file name in messages. UserError with place for: syntax errors, duplicate or non-scalar keys,
-/// anchors and aliases, tags, more than one document, depth over 32, more than 100,000 nodes, control characters, more than 4 MiB.
+/// Reads one YAML document whose top level is a map. `name` is the file name in messages. UserError with place for: syntax errors, duplicate or
+/// non-scalar keys, anchors and aliases, tags, more than one document, depth over 32, more than 100,000 nodes, control characters, more than 4 MiB.
 [[nodiscard]] Node parse(std::string_view text, const std::string& name);
 [[nodiscard]] Node parse_file(const std::filesystem::path& path);
 

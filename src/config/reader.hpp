@@ -1,6 +1,8 @@
 #pragma once
 #include <map>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/node.hpp"
@@ -21,17 +23,24 @@ class Places {
 
 /// Reads fields strictly from a map node. Several describe() lists may be read from the same map (common keys, then a plug-in's); finish() then
 /// reports the keys that none of them knows, with a suggestion. Every mistake is collected: wrong type, missing unit, out of range, unknown word,
-/// missing required key. Defaults stay where a key is absent. Null is accepted only by optional fields.
+/// missing required key. Defaults stay where a key is absent or its value is wrong. Null is accepted only by optional fields; a quoted number is
+/// text. The fields of a section belong together: it is finished when its describe() returns. An absent section reports the required fields in it.
 class Reader final : public FieldVisitor {
  public:
     /// `prefix` is the dotted name of `node` ("layer"; "" for the top level). The node must outlive the reader.
     Reader(const Node& node, std::string prefix, Diagnostics& diagnostics, Places& places);
     void visit(const Field& field) override;
-    /// Makes the next visited fields required (they are reported when absent).
+    /// Makes fields required that are visited afterwards (they are reported when absent). Names are relative to this map; "layer.heads" reaches into
+    /// sections.
     void require(std::vector<std::string> names);
     void finish();
 
  private:
+    [[nodiscard]] std::string dotted(std::string_view key) const;
+    void visit_section(const SectionField& section, std::string_view key, const Node* node);
+    void visit_list(const IntegerListField& list, const std::string& name, const Node& node);
+    void visit_raw_map(const RawMapField& raw, const std::string& name, const Node& node);
+
     const Node& node_;
     std::string prefix_;
     Diagnostics& diagnostics_;
@@ -40,7 +49,8 @@ class Reader final : public FieldVisitor {
     std::vector<std::string> required_;
 };
 
-/// Writes fields as YAML that Reader reads back to the same values (`resolved.yaml`). Numbers are printed with the digits that round-trip.
+/// Writes fields as YAML that Reader reads back to the same values (`resolved.yaml`). Numbers are printed with the digits that round-trip;
+/// std::logic_error for a number that is not finite, which no configuration can state.
 class Echo final : public FieldVisitor {
  public:
     void visit(const Field& field) override;
@@ -53,9 +63,9 @@ class Echo final : public FieldVisitor {
 
 /// One row of an option table of `entrain describe`.
 struct ReferenceRow {
-    std::string key;      ///< dotted inside sections
-    std::string type;     ///< "number", "quantity [Hz]", "a | b | c", "list of integers", ...
-    std::string preset;   ///< default value
+    std::string key;     ///< dotted inside sections
+    std::string type;    ///< "number", "quantity [Hz]", "a | b | c", "list of integers", ...
+    std::string preset;  ///< default value
     std::string range;
     std::string doc;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace entrain {
 namespace {
@@ -13,6 +14,12 @@ std::string joined(const std::vector<Diagnostic>& diagnostics) {
         if (!text.empty()) text += '\n';
         text += to_string(d);
     }
+    return text;
+}
+
+std::string lower_case(std::string text) {
+    for (char& c : text)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     return text;
 }
 
@@ -45,14 +52,34 @@ void Diagnostics::throw_if_any() const {
     if (!found_.empty()) throw UserError{found_};
 }
 
+std::string shown(std::string_view text) {
+    constexpr std::size_t longest = 60;  // a message stays on one line of a terminal
+    std::size_t length = std::min(text.size(), longest);
+    if (length < text.size())
+        while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U) --length;  // not within a UTF-8 character
+    std::string out = "'";
+    for (const char c : text.substr(0, length)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '\n')
+            out += "\\n";
+        else if (c == '\t')
+            out += "\\t";
+        else if (byte < 0x20 || byte == 0x7F)
+            out += fmt::format("\\x{:02x}", byte);
+        else
+            out += c;
+    }
+    return out + (length < text.size() ? "...'" : "'");
+}
+
 std::string closest(const std::string& word, const std::vector<std::string>& candidates) {
     if (word.size() > 64) return "";  // no key is that long; keeps the distance cheap on hostile input
     std::string best;
-    std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+    std::pair best_distance{std::max<std::size_t>(2, word.size() / 3) + 1, std::size_t{0}};
     for (const auto& candidate : candidates) {
-        if (candidate.size() >= word.size() + best_distance) continue;  // at least that far away; keeps a hostile file's long names cheap
-        const std::size_t distance = edit_distance(word, candidate);
-        if (distance < best_distance && distance < candidate.size()) {
+        if (candidate.size() > word.size() + best_distance.first) continue;  // further away than that; keeps a hostile file's long names cheap
+        const std::pair distance{edit_distance(lower_case(word), lower_case(candidate)), edit_distance(word, candidate)};
+        if (distance < best_distance && distance.first < candidate.size()) {
             best_distance = distance;
             best = candidate;
         }

@@ -1,6 +1,7 @@
 #pragma once
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace entrain {
@@ -64,7 +65,10 @@ class Interrupted : public std::runtime_error {
     Interrupted() : std::runtime_error{"interrupted"} {}
 };
 
-/// The candidate closest to `word` (Damerau-Levenshtein distance at most a third of the length, at least 2), or "".
+/// Foreign text for a message: in single quotes, line breaks and other control characters as escapes, cut after 60 bytes.
+[[nodiscard]] std::string shown(std::string_view text);
+
+/// The candidate closest to `word` regardless of case (Damerau-Levenshtein distance at most a third of the length, at least 2), or "".
 [[nodiscard]] std::string closest(const std::string& word, const std::vector<std::string>& candidates);
 
 /// " Did you mean 'x'?" or "".

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -49,6 +50,11 @@ std::string read_file(const std::filesystem::path& path, std::uintmax_t max_byte
     }
     content.resize(done);
     return content;
+}
+
+std::filesystem::path temporary_name(const std::filesystem::path& path) {
+    static std::atomic<unsigned> written{0};
+    return path.string() + "." + std::to_string(::getpid()) + "-" + std::to_string(written.fetch_add(1)) + ".tmp";
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {

@@ -55,7 +55,7 @@ inline constexpr double turn = 2.0 * std::numbers::pi;  ///< [rad] one revolutio
 
 /// Reads "5 GHz", "0.2 ns", "1 deg" as a value in the SI unit `symbol` (one of unit::*::symbol, or another unit word such as "ohm", "H", "F", "A/V^2";
 /// "1" or "" means dimensionless and takes no unit). SI prefixes f p n u m k M G T; angles also in deg. Returns the SI value; throws
-/// std::invalid_argument whose text says what is wrong and what was expected ("a number with a unit of Hz, for example 1 Hz").
+/// std::invalid_argument whose text says what is wrong and what was expected ("'5' has no unit (expected a quantity in Hz, for example '5 GHz').").
 [[nodiscard]] double parse_quantity(std::string_view text, std::string_view symbol);
 
 /// Shortest text that reads back exactly: "5 GHz" for 5e9 and "Hz", "1 deg" for angles where that is exact, "1" -> plain number.

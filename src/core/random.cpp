@@ -15,12 +15,13 @@ struct Uniforms {
 };
 
 Uniforms uniforms(std::uint64_t seed, std::uint32_t trial, Stream stream, std::uint64_t element) {
-    const r123::Philox4x32::ctr_type counter = {{static_cast<std::uint32_t>(element), static_cast<std::uint32_t>(element >> 32U), static_cast<std::uint32_t>(stream), trial}};
+    const r123::Philox4x32::ctr_type counter = {
+        {static_cast<std::uint32_t>(element), static_cast<std::uint32_t>(element >> 32U), static_cast<std::uint32_t>(stream), trial}};
     const r123::Philox4x32::key_type key = {{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U)}};
     const auto bits = r123::Philox4x32{}(counter, key);
     const auto open_unit = [](std::uint32_t high, std::uint32_t low) {
-        const std::uint64_t mantissa = ((std::uint64_t{high} << 32U) | low) >> 11U;  // 53 bits
-        return (static_cast<double>(mantissa) + 0.5) * 0x1p-53;
+        const std::uint64_t mantissa = ((std::uint64_t{high} << 32U) | low) >> 12U;
+        return (static_cast<double>(mantissa) + 0.5) * 0x1p-52;  // 52 bits: with 53, the largest plus a half rounds to 1
     };
     return {open_unit(bits[0], bits[1]), open_unit(bits[2], bits[3])};
 }

@@ -8,7 +8,7 @@ enum class Stream : std::uint32_t { start_phase = 1, frequency_disorder = 2, cou
 
 /// Counter-based random numbers (Philox4x32-10; Salmon et al., SC 2011) keyed by (study seed, trial, stream): element i is a pure function of the
 /// key and i, so results do not depend on the order of work, on threads or on processes. Normal deviates use a fixed transform (Box-Muller on two
-/// 53-bit uniforms), since the standard library's differ between vendors.
+/// 52-bit uniforms), since the standard library's differ between vendors.
 class RandomStreams {
  public:
     explicit RandomStreams(std::uint64_t seed, std::uint32_t trial = 0) : seed_{seed}, trial_{trial} {}

@@ -87,6 +87,30 @@ double pick_read_time(const ReadTime& rule, const std::vector<readout::Reading>&
     return metrics::quantile(std::move(times), rule.kind == ReadTime::Kind::slowest ? 1.0 : rule.value);
 }
 
+/// Tokens that enter error averages: settled and not degenerate.
+std::vector<std::vector<bool>> counting(const SequenceRecord& s) {
+    std::vector<std::vector<bool>> counts(static_cast<std::size_t>(s.verdict.rows()), std::vector<bool>(static_cast<std::size_t>(s.verdict.cols())));
+    for (Index h = 0; h < s.verdict.rows(); ++h)
+        for (Index t = 0; t < s.verdict.cols(); ++t) counts[static_cast<std::size_t>(h)][static_cast<std::size_t>(t)] = s.verdict(h, t) == static_cast<int>(readout::Verdict::settled);
+    return counts;
+}
+
+metrics::AttentionError error_of(const std::vector<SequenceRecord>& records, mechanisms::AttentionResult SequenceRecord::* simulated) {
+    std::vector<metrics::Comparison> comparisons;
+    for (const SequenceRecord& s : records) comparisons.push_back({&(s.*simulated), &s.reference, &s.sequence->padded, counting(s)});
+    return metrics::attention_error(comparisons);
+}
+
+metrics::AttentionError error_against_softmax(const std::vector<SequenceRecord>& records) {
+    std::vector<mechanisms::AttentionResult> softmax(records.size());
+    std::vector<metrics::Comparison> comparisons;
+    for (std::size_t k = 0; k < records.size(); ++k) {
+        softmax[k].attention = records[k].softmax;
+        comparisons.push_back({&records[k].simulated, &softmax[k], &records[k].sequence->padded, counting(records[k])});
+    }
+    return metrics::attention_error(comparisons);
+}
+
 }  // namespace
 
 double distance_to_target(const problem::Instance& instance, Index i) {
@@ -160,7 +184,6 @@ TrialRecord run_trial(const TrialInput& input) {
         record.predicted_settling_time(i) = problem::predicted_settling_time(stage.rule.rate(i), distance, stage.rule.tolerance.value());
     }
 
-    std::vector<metrics::SequenceResult> equilibrium;
     for (const attention::Sequence& sequence : input.sequences) {
         const auto decode = [&](const std::vector<readout::Reading>& readings) {
             return input.mechanism.decode(input.layer, sequence, states_of(sequence, input.layer.heads, instance.network.dimension, where, readings));
@@ -186,9 +209,10 @@ TrialRecord run_trial(const TrialInput& input) {
             }
         record.sequences.push_back(std::move(s));
     }
-    record.error = metrics::attention_error(record.sequences, &SequenceRecord::simulated);
-    record.error_offset_slope = metrics::attention_error(record.sequences, &SequenceRecord::slope_removed);
-    record.error_at_read = metrics::attention_error(record.sequences, &SequenceRecord::at_read);
+    record.error = error_of(record.sequences, &SequenceRecord::simulated);
+    record.error_offset_slope = error_of(record.sequences, &SequenceRecord::slope_removed);
+    record.error_at_read = error_of(record.sequences, &SequenceRecord::at_read);
+    record.softmax_error = error_against_softmax(record.sequences);
     return record;
 }
 
