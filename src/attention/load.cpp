@@ -14,6 +14,8 @@ namespace {
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 using Shape = std::vector<std::size_t>;
 
+constexpr int prefixes_listed = 4;  // a large model has a hundred layers; these show the form
+
 /// Tensors of one file under one prefix, with their mistakes reported by file, tensor, found and expected.
 class Source {
  public:
@@ -23,17 +25,20 @@ class Source {
     [[nodiscard]] bool has(const std::string& name) const { return tensors_.has(prefix_ + name); }
 
     [[nodiscard]] UserError error(const std::string& name, const std::string& problem) const {
-        return {where(), fmt::format("tensor {}: {}", io::name_text(prefix_ + name), problem)};
+        return {where(), fmt::format("tensor {}: {}", shown(prefix_ + name), problem)};
     }
 
-    /// All missing tensors at once; a layer inside a larger state dict has them under a prefix, which is suggested.
+    /// Reports all missing tensors at once; a layer inside a larger state dict has them under a prefix, which is suggested.
     void require(const std::vector<std::string>& names) const {
-        Diagnostics diagnostics;
-        for (const auto& name : names)
-            if (!has(name))
-                diagnostics.add(where(),
-                                fmt::format("has no tensor {} ({}).{}", io::name_text(prefix_ + name), tensors_.listing(), suggestion(name)));
-        diagnostics.throw_if_any();
+        std::vector<std::string> missing;
+        std::string list;
+        for (const auto& name : names) {
+            if (has(name)) continue;
+            list += (missing.empty() ? "" : ", ") + shown(prefix_ + name);
+            missing.push_back(name);
+        }
+        if (!missing.empty())
+            throw UserError{where(), fmt::format("has no tensor {} ({}).{}", list, tensors_.listing(), suggestion(missing.front()))};
     }
 
     /// A tensor of finite floating-point numbers without empty dimensions.
@@ -64,8 +69,10 @@ class Source {
  private:
     [[nodiscard]] std::string suggestion(const std::string& name) const {
         std::string prefixes;
+        int listed = 0;
         for (const auto& known : tensors_.names())
-            if (known.ends_with(name)) prefixes += (prefixes.empty() ? "" : " or ") + io::name_text(known.substr(0, known.size() - name.size()));
+            if (known.ends_with(name) && listed++ < prefixes_listed)
+                prefixes += (prefixes.empty() ? "" : " or ") + shown(known.substr(0, known.size() - name.size()));
         return prefixes.empty() ? did_you_mean(prefix_ + name, tensors_.names()) : fmt::format(" Did you mean prefix: {}?", prefixes);
     }
 
@@ -121,14 +128,14 @@ Layer load_layer(const std::filesystem::path& file, const std::string& prefix, i
         throw source.wrong_shape("anchors", anchors.shape, "[heads, positions, d] with d at least 2: anchors are directions");
     if (anchors.shape[0] != static_cast<std::size_t>(heads))
         throw UserError{heads_where, fmt::format("heads is {} but tensor {} of {} has shape {} (expected heads: {})", heads,
-                                                 io::name_text(prefix + "anchors"), file.string(), io::shape_text(anchors.shape), anchors.shape[0])};
+                                                 shown(prefix + "anchors"), file.string(), io::shape_text(anchors.shape), anchors.shape[0])};
     const io::Tensor w_q = source.numbers("W_q.weight");
     if (w_q.shape.size() != 2) throw source.wrong_shape("W_q.weight", w_q.shape, "[heads * head dimension, model dimension]");
     const std::size_t rows = w_q.shape[0];
     const std::size_t columns = w_q.shape[1];
     if (rows % anchors.shape[0] != 0)
         throw UserError{heads_where, fmt::format("heads is {} but tensor {} of {} has shape {} (expected a number of rows divisible by heads)", heads,
-                                                 io::name_text(prefix + "W_q.weight"), file.string(), io::shape_text(w_q.shape))};
+                                                 shown(prefix + "W_q.weight"), file.string(), io::shape_text(w_q.shape))};
 
     Layer layer;
     layer.heads = heads;

@@ -4,7 +4,9 @@
 
 #include "cli/commands.hpp"
 #include "cli/session.hpp"
+#include "core/error.hpp"
 #include "core/file.hpp"
+#include "metrics/quantile.hpp"
 #include "report/result.hpp"
 
 namespace entrain::cli {
@@ -40,7 +42,7 @@ int run_command(const std::string& config, const CommonOptions& options) {
     const std::unique_ptr<Experiment> experiment = load_experiment(config, options, progress);
     if (options.dry_run) {
         const io::Json plan = dry_run_json(*experiment);
-        fmt::print("{}\n", options.json ? plan.dump(2) : plan.dump(2));
+        fmt::print("{}\n", plan.dump(2));
         return done;
     }
     OutputFolder folder{options, config, "run"};

@@ -92,7 +92,7 @@ std::string range_text(const Field& field) {
 
 std::string value_text(const Field& field) {
     return std::visit(
-        Overloaded{[&](const QuantityField& f) { return format_quantity(finite(field, *f.si_value), f.symbol); },
+        Overloaded{[&](const QuantityField& f) { return format_quantity(finite(field, *f.si), f.symbol); },
                    [&](const NumberField& f) { return fmt::format("{}", finite(field, *f.value)); },
                    [&](const OptionalNumberField& f) { return *f.value ? fmt::format("{}", finite(field, **f.value)) : std::string{"null"}; },
                    [](const IntegerField& f) { return std::to_string(*f.value); },

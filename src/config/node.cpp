@@ -122,9 +122,10 @@ class Builder final : public YAML::EventHandler {
         refuse_properties(mark, anchor);
         if (open_.empty()) refuse(mark, top_level);
         if (first_unprintable(value)) refuse(mark, "a control character or invalid code in an escape sequence (expected printable text)");
+        const std::size_t end = end_of_scalar(mark, value);
         Open& parent = open_.back();
         if (parent.node->kind == Node::Kind::map && !parent.key_read) {
-            add_key(mark, parent, value);
+            add_key(mark, parent, value, end);
             return;
         }
         Node node;
@@ -134,15 +135,15 @@ class Builder final : public YAML::EventHandler {
         node.where = place(mark);
         add(mark, std::move(node));
     }
-    void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor, YAML::EmitterStyle::value /*style*/) override {
+    void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor, YAML::EmitterStyle::value style) override {
         refuse_properties(mark, anchor);
         if (open_.empty()) refuse(mark, top_level);
-        start(mark, Node::Kind::sequence);
+        start(mark, Node::Kind::sequence, style);
     }
     void OnSequenceEnd() override { open_.pop_back(); }
-    void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor, YAML::EmitterStyle::value /*style*/) override {
+    void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor, YAML::EmitterStyle::value style) override {
         refuse_properties(mark, anchor);
-        start(mark, Node::Kind::map);
+        start(mark, Node::Kind::map, style);
     }
     void OnMapEnd() override { open_.pop_back(); }
     void OnAnchor(const YAML::Mark& mark, const std::string& /*name*/) override { refuse(mark, no_anchor); }
@@ -159,25 +160,36 @@ class Builder final : public YAML::EventHandler {
         const char at = column < line.size() ? line[column] : '\0';
         if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos)
             return {where, "a tab in the indentation (expected spaces)"};
-        if (at == ':' && line.substr(0, column).find(": ") != std::string_view::npos)
+        const bool second_colon = at == ':' && line.substr(0, column).find(": ") != std::string_view::npos;
+        if (second_colon)
             return {where, fmt::format("a second ': ' in one value (expected quotes around a text with a colon, {})",
                                        quoting_example(line.substr(0, column), line.substr(column)))};
-        if (at == ':')
-            return {where, "a ':' where no key can stand (expected the indentation of the line above, or quotes around a text with a colon)"};
+        if (error.msg == YAML::ErrorMsg::EOF_IN_SCALAR) return {where, std::string{open_quote}};
         if (at == '&') return {where, std::string{no_anchor}};
         if (at == '*') return {where, std::string{no_alias}};
         if (at != '\0' && std::string_view{"@`%|>"}.find(at) != std::string_view::npos)
             return {where, fmt::format("a text cannot begin with '{}' (expected quotes around it)", at)};
+        if (!open_.empty() && open_.back().flow) return {open_.back().node->where, std::string{open_bracket}};
+        if (at == ':')
+            return {where,
+                    "a ':' where no key can stand (expected a complete 'key: value' in the line above, the indentation of that line, or quotes "
+                    "around a text with a colon)"};
+        if (error.msg == YAML::ErrorMsg::END_OF_MAP || error.msg == YAML::ErrorMsg::END_OF_SEQ)
+            return {where, "a line that belongs to no list or map (expected the indentation of the line above)"};
         return {where, fmt::format("YAML syntax: {}", error.msg)};
     }
 
  private:
     struct Open {
-        Node* node;  ///< stays valid: the parent's vector grows only after this node is closed
+        Node* node;         ///< stays valid: the parent's vector grows only after this node is closed
+        bool flow = false;  ///< in brackets
         bool key_read = false;
         std::map<std::string, int> key_lines = {};
     };
     static constexpr std::string_view top_level = "no keys at the top level (expected a map such as 'version: 1')";
+    static constexpr std::string_view open_bracket =
+        "a list or map in brackets that is not complete (expected ',' between its entries and a closing bracket)";
+    static constexpr std::string_view open_quote = "a text in quotes that is not closed (expected the same quote at its end)";
     static constexpr std::string_view no_anchor = "YAML anchors are not allowed (expected a value; a text that begins with '&' needs quotes)";
     static constexpr std::string_view no_alias = "YAML aliases are not allowed (expected a value; a text that begins with '*' needs quotes)";
     static constexpr std::string_view no_tag = "YAML tags are not allowed (expected a value; a text that begins with '!' needs quotes)";
@@ -204,7 +216,29 @@ class Builder final : public YAML::EventHandler {
         if (anchor != 0 || at == '&') refuse(mark, no_anchor);
     }
 
-    void add_key(const YAML::Mark& mark, Open& map, const std::string& key) {
+    /// Offset behind the scalar `value` at `mark` if it stands in quotes or on one line; npos for other scalars. Refuses quotes that are not closed:
+    /// the parser takes the rest of the file as their text.
+    [[nodiscard]] std::size_t end_of_scalar(const YAML::Mark& mark, const std::string& value) const {
+        const auto begin = static_cast<std::size_t>(mark.pos);
+        const char quote = text_[begin];
+        if (quote != '"' && quote != '\'') return text_.compare(begin, value.size(), value) == 0 ? begin + value.size() : std::string::npos;
+        for (std::size_t i = begin + 1; i < text_.size(); ++i) {
+            if (quote == '"' && text_[i] == '\\')
+                ++i;
+            else if (text_[i] == quote && quote == '\'' && i + 1 < text_.size() && text_[i + 1] == quote)
+                ++i;
+            else if (text_[i] == quote)
+                return i + 1;
+        }
+        refuse(mark, open_quote);
+    }
+
+    void add_key(const YAML::Mark& mark, Open& map, const std::string& key, std::size_t end) {
+        // The parser takes "bits" at the end of a file and in {bits} as "bits: null"; explicit keys ("? bits") have no colon behind them either.
+        const std::size_t next = text_.find_first_not_of(" \t", end);
+        if (map.flow && text_.find_first_not_of(" \t\n", end) == std::string::npos) throw UserError{map.node->where, std::string{open_bracket}};
+        if (next == std::string::npos || text_[next] != ':')
+            refuse(mark, fmt::format("{} without a ':' behind it (expected key: value)", shown(key)));
         if (key.empty()) refuse(mark, "an empty key (expected a name)");
         if (key.size() > max_key_bytes) refuse(mark, fmt::format("a key of {} bytes (expected at most {})", key.size(), max_key_bytes));
         if (key.find_first_of("\n\t") != std::string::npos) refuse(mark, "a line break or tab in a key (expected a name)");
@@ -228,15 +262,15 @@ class Builder final : public YAML::EventHandler {
         return &value;
     }
 
-    void start(const YAML::Mark& mark, Node::Kind kind) {
+    void start(const YAML::Mark& mark, Node::Kind kind, YAML::EmitterStyle::value style) {
         if (!open_.empty() && open_.back().node->kind == Node::Kind::map && !open_.back().key_read)
-            refuse(mark, "a list or map as a key (expected a name)");
+            refuse(mark, "a list or map as a key, or a bracket that is not closed (expected a name)");
         if (open_.size() == max_depth) refuse(mark, fmt::format("nesting deeper than {} levels (expected at most that many)", max_depth));
         Node node;
         node.kind = kind;
         node.where = place(mark);
         Node* added = add(mark, std::move(node));
-        open_.push_back({added});
+        open_.push_back({added, style == YAML::EmitterStyle::Flow});
     }
 
     const std::string& text_;
@@ -330,9 +364,10 @@ void apply_override(Node& root, const std::string& assignment) {
     const std::size_t equals = assignment.find('=');
     if (equals == std::string::npos) throw UserError{where, "no '=' (expected KEY=VALUE, for example seed=2)"};
     std::vector<std::string> parts;
-    for (std::size_t begin = 0, end = 0; end != equals; begin = end + 1) {
-        end = std::min(assignment.find('.', begin), equals);
+    for (std::size_t begin = 0; begin <= equals;) {
+        const std::size_t end = std::min(assignment.find('.', begin), equals);
         parts.push_back(assignment.substr(begin, end - begin));
+        begin = end + 1;
         if (parts.back().size() > max_key_bytes)
             throw UserError{where, fmt::format("a key part of {} bytes (expected at most {})", parts.back().size(), max_key_bytes)};
         if (parts.back().empty()) throw UserError{where, "an empty part in the key (expected dotted names, for example layer.heads)"};

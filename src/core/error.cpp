@@ -77,7 +77,7 @@ std::string closest(const std::string& word, const std::vector<std::string>& can
     std::string best;
     std::pair best_distance{std::max<std::size_t>(2, word.size() / 3) + 1, std::size_t{0}};
     for (const auto& candidate : candidates) {
-if (candidate.size() >= word.size() + best_distance.first) continue;  // at least that far away; keeps a hostile file's long names cheap
+        if (candidate.size() > word.size() + best_distance.first) continue;  // further away than that; keeps a hostile file's long names cheap
         const std::pair distance{edit_distance(lower_case(word), lower_case(candidate)), edit_distance(word, candidate)};
         if (distance < best_distance && distance.first < candidate.size()) {
             best_distance = distance;

@@ -24,8 +24,9 @@ Json read_json(const std::filesystem::path& path) {
     const std::string text = read_file(path, max_bytes);
     // The parser takes a NUL for the end of its input and would ignore what follows.
     if (text.find('\0') != std::string::npos) throw fail("is not JSON (has a NUL byte)");
-    const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
-        if (depth > max_depth) throw fail("is nested deeper than 64 levels");
+    const auto limit_depth = [&](int depth, Json::parse_event_t event, Json&) {
+        const bool opens = event == Json::parse_event_t::array_start || event == Json::parse_event_t::object_start;
+        if (opens && depth >= max_depth) throw fail("is nested deeper than 64 levels");
         return true;
     };
     try {

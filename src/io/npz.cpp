@@ -69,7 +69,7 @@ std::string dtype_of(const std::string& descr) {
     const std::string_view why = descr.find('O') != std::string::npos ? "Python objects are refused, reading them could run commands"
                                  : descr.starts_with('>')             ? "big-endian numbers are not supported"
                                                                       : "not a number type";
-    throw std::invalid_argument{fmt::format("dtype {} ({}; expected for example '<f4')", name_text(descr), why)};
+    throw std::invalid_argument{fmt::format("dtype {} ({}; expected for example '<f4')", shown(descr), why)};
 }
 
 /// Reads the literal of an npy header, {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, with its keys in any order.
@@ -92,7 +92,7 @@ class NpyLiteral {
             else if (key == "shape" && !shape)
                 shape = tuple();
             else
-                throw std::invalid_argument{fmt::format("key {} (expected descr, fortran_order and shape, each once)", name_text(key))};
+                throw std::invalid_argument{fmt::format("key {} (expected descr, fortran_order and shape, each once)", shown(key))};
             if (!accept(",")) {
                 expect("}");
                 break;
@@ -115,10 +115,10 @@ class NpyLiteral {
         return true;
     }
     void expect(std::string_view token) {
-        if (!accept(token)) throw unexpected(name_text(token));
+        if (!accept(token)) throw unexpected(shown(token));
     }
     [[nodiscard]] std::invalid_argument unexpected(std::string_view expected) const {
-        return std::invalid_argument{fmt::format("{} (expected {})", rest_.empty() ? "nothing more" : name_text(rest_.substr(0, 16)), expected)};
+        return std::invalid_argument{fmt::format("{} (expected {})", rest_.empty() ? "nothing more" : shown(rest_.substr(0, 16)), expected)};
     }
     std::string string() {
         skip_spaces();
@@ -264,15 +264,15 @@ StoredTensors read_npz(const std::string& bytes, const std::string& file) {
             throw UserError{Location{file},
                             fmt::format("member {} is not an .npy array (expected an npz of arrays; a PyTorch checkpoint has to be saved with "
                                         "safetensors.torch.save_file)",
-                                        name_text(name))};
+                                        shown(name))};
         name.resize(name.size() - 4);
-        if (result.entries.contains(name)) throw UserError{Location{file}, fmt::format("has tensor {} twice", name_text(name))};
+        if (result.entries.contains(name)) throw UserError{Location{file}, fmt::format("has tensor {} twice", shown(name))};
         try {
             result.entries.emplace(name, read_member(archive.get(), index, status, result.bytes, limit));
         } catch (const std::bad_alloc&) {
             throw;
         } catch (const std::exception& error) {
-            throw UserError{Location{file}, fmt::format("tensor {}: {}", name_text(name), error.what())};
+            throw UserError{Location{file}, fmt::format("tensor {}: {}", shown(name), error.what())};
         }
     }
     return result;

@@ -45,7 +45,7 @@ class Header {
         list_->push_back(value);
         return true;
     }
-    bool number_float(double, const std::string& text) { unexpected(name_text(text)); }
+    bool number_float(double, const std::string& text) { unexpected(shown(text)); }
     bool string(std::string& text) {
         if (place_ == Place::metadata) return true;
         if (place_ != Place::tensor || field_ != "dtype") unexpected("a string");
@@ -68,12 +68,12 @@ class Header {
         else if (place_ == Place::tensor)
             start_field(name);
         else if (!metadata_.insert(name).second)
-            throw fail(fmt::format("header key __metadata__ has {} twice", name_text(name)));
+            throw fail(fmt::format("header key __metadata__ has {} twice", shown(name)));
         return true;
     }
     bool end_object() {
         if (place_ == Place::tensor && !(tensor_->dtype && tensor_->shape && tensor_->data_offsets))
-            throw fail(fmt::format("tensor {} has no {} (expected dtype, shape and data_offsets)", name_text(name_),
+            throw fail(fmt::format("tensor {} has no {} (expected dtype, shape and data_offsets)", shown(name_),
                                    !tensor_->dtype   ? "dtype"
                                    : !tensor_->shape ? "shape"
                                                      : "data_offsets"));
@@ -107,9 +107,9 @@ class Header {
                                      : place_ == Place::tensor                      ? "a list of non-negative integers"
                                      : metadata_next_                               ? "a map of texts"
                                                                                     : "a map with dtype, shape and data_offsets";
-        const std::string where = place_ == Place::tensor || place_ == Place::list ? fmt::format("tensor {}: {}", name_text(name_), field_)
+        const std::string where = place_ == Place::tensor || place_ == Place::list ? fmt::format("tensor {}: {}", shown(name_), field_)
                                   : place_ == Place::start                         ? "header"
-                                                                                   : fmt::format("header key {}", name_text(name_));
+                                                                                   : fmt::format("header key {}", shown(name_));
         throw fail(fmt::format("{} has {} (expected {})", where, found, expected));
     }
 
@@ -117,15 +117,15 @@ class Header {
         name_ = name;
         metadata_next_ = name == "__metadata__";
         const bool twice = metadata_next_ ? std::exchange(metadata_seen_, true) : tensors.contains(name);
-        if (twice) throw fail(fmt::format("header has {} twice", name_text(name)));
+        if (twice) throw fail(fmt::format("header has {} twice", shown(name)));
         if (!metadata_next_) tensor_ = &tensors[name];
     }
 
     void start_field(const std::string& field) {
         if (field != "dtype" && field != "shape" && field != "data_offsets")
-            throw fail(fmt::format("tensor {} has an unknown key {} (expected dtype, shape and data_offsets)", name_text(name_), name_text(field)));
+            throw fail(fmt::format("tensor {} has an unknown key {} (expected dtype, shape and data_offsets)", shown(name_), shown(field)));
         if (field == "dtype" ? tensor_->dtype.has_value() : field == "shape" ? tensor_->shape.has_value() : tensor_->data_offsets.has_value())
-            throw fail(fmt::format("tensor {} has {} twice", name_text(name_), field));
+            throw fail(fmt::format("tensor {} has {} twice", shown(name_), field));
         field_ = field;
     }
 
@@ -142,9 +142,9 @@ class Header {
 
 /// Checks one tensor against the data section of `data_size` bytes; offsets stay relative to it.
 StoredTensor checked(const std::string& name, const Declared& declared, std::size_t data_size, const std::string& file) {
-    const auto fail = [&](const std::string& problem) { return UserError{Location{file}, fmt::format("tensor {}: {}", name_text(name), problem)}; };
+    const auto fail = [&](const std::string& problem) { return UserError{Location{file}, fmt::format("tensor {}: {}", shown(name), problem)}; };
     const Dtype* const dtype = find_dtype(*declared.dtype);
-    if (dtype == nullptr) throw fail(fmt::format("dtype {} is not supported (expected one of {})", name_text(*declared.dtype), dtype_names()));
+    if (dtype == nullptr) throw fail(fmt::format("dtype {} is not supported (expected one of {})", shown(*declared.dtype), dtype_names()));
     std::size_t needed = 0;
     try {
         needed = byte_size(*declared.shape, dtype->size);
@@ -173,7 +173,7 @@ void require_contiguous(const std::map<std::string, StoredTensor>& entries, std:
     for (const auto* const tensor : sorted) {
         const auto& [name, entry] = *tensor;
         if (entry.offset != end)
-            throw UserError{Location{file}, fmt::format("tensor {}: data begin at {} (expected {}: {})", name_text(name), entry.offset, end,
+            throw UserError{Location{file}, fmt::format("tensor {}: data begin at {} (expected {}: {})", shown(name), entry.offset, end,
                                                         entry.offset < end ? "they overlap another tensor" : "bytes between tensors belong to none")};
         end += entry.size;
     }

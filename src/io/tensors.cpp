@@ -12,12 +12,12 @@ namespace entrain::io {
 namespace {
 
 constexpr std::size_t names_listed = 20;  // a state dict has hundreds; the message stays on one screen
-constexpr std::size_t name_shown = 100;   // [B]
 
-StoredTensors read_tensors(std::string bytes, const std::string& file) {
+StoredTensors read_tensors(std::string&& bytes, const std::string& file) {
     // A safetensors file of 64 MiB and more may begin with "PK\3\4" too, but its JSON begins at byte 8, where a zip has the compression method.
     const bool zip = (bytes.starts_with("PK\3\4") || bytes.starts_with("PK\5\6")) && !(bytes.size() > 8 && bytes[8] == '{');
-    return zip ? read_npz(bytes, file) : read_safetensors(std::move(bytes), file);
+    if (zip) return read_npz(bytes, file);
+    return read_safetensors(std::move(bytes), file);
 }
 
 /// For each element in row-major order its position in column-major order.
@@ -43,13 +43,6 @@ std::vector<std::size_t> column_major_positions(const std::vector<std::size_t>& 
 
 std::string shape_text(const std::vector<std::size_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
-std::string name_text(std::string_view name) {
-    std::string text{name.substr(0, name_shown)};
-    std::replace_if(
-        text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-    return fmt::format("'{}{}'", text, name.size() > name_shown ? "..." : "");
-}
-
 TensorFile::TensorFile(const std::filesystem::path& path) : TensorFile{read_file(path), path} {}
 
 TensorFile::TensorFile(std::string bytes, std::filesystem::path path)
@@ -64,10 +57,10 @@ std::vector<std::string> TensorFile::names() const {
 std::string TensorFile::listing() const {
     if (stored_.entries.empty()) return "the file has no tensors";
     std::string text = "the file has ";
-    std::size_t shown = 0;
+    std::size_t listed = 0;
     for (const auto& [name, entry] : stored_.entries) {
-        if (shown == names_listed) return text + fmt::format(" and {} more", stored_.entries.size() - shown);
-        text += (shown++ == 0 ? "" : ", ") + name_text(name);
+        if (listed == names_listed) return text + fmt::format(" and {} more", stored_.entries.size() - listed);
+        text += (listed++ == 0 ? "" : ", ") + shown(name);
     }
     return text;
 }
@@ -75,7 +68,7 @@ std::string TensorFile::listing() const {
 Tensor TensorFile::get(const std::string& name) const {
     const auto found = stored_.entries.find(name);
     if (found == stored_.entries.end())
-        throw UserError{Location{path_.string()}, fmt::format("has no tensor {} ({}).{}", name_text(name), listing(), did_you_mean(name, names()))};
+        throw UserError{Location{path_.string()}, fmt::format("has no tensor {} ({}).{}", shown(name), listing(), did_you_mean(name, names()))};
     const StoredTensor& stored = found->second;
     const Dtype& dtype = *find_dtype(stored.dtype);
     const char* const bytes = stored_.bytes.data() + stored.offset;

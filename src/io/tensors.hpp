@@ -2,7 +2,6 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "io/stored_tensor.hpp"
@@ -18,9 +17,6 @@ struct Tensor {
 
 /// "[200, 9, 32]"
 [[nodiscard]] std::string shape_text(const std::vector<std::size_t>& shape);
-
-/// A name from a user's file between quotes, fit for a terminal: bytes that are not printable ASCII become '?', long names are cut.
-[[nodiscard]] std::string name_text(std::string_view name);
 
 /// The tensors of a safetensors or npz file, by name; which of the two is decided by the content. Values are decoded when a tensor is asked for; they
 /// may be NaN or Inf. Memory is bounded by a small multiple of the file size, whatever its header says (npz: 64 MiB or 100 times the file size).

@@ -14,7 +14,7 @@ Overloaded(F...) -> Overloaded<F...>;
 
 void JsonEcho::visit(const Field& field) {
     const std::string name{field.name};
-    std::visit(Overloaded{[&](const QuantityField& f) { json_[name] = format_quantity(*f.si_value, f.symbol); },
+    std::visit(Overloaded{[&](const QuantityField& f) { json_[name] = format_quantity(*f.si, f.symbol); },
                           [&](const NumberField& f) { json_[name] = *f.value; },
                           [&](const OptionalNumberField& f) { json_[name] = f.value->has_value() ? io::Json(**f.value) : io::Json(nullptr); },
                           [&](const IntegerField& f) { json_[name] = *f.value; },

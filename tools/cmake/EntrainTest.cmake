@@ -17,5 +17,7 @@ function(entrain_test name)
   if(arg_NEEDS_PROGRAMS)
     add_dependencies(${name} entrain entrain-worker)
   endif()
-  gtest_discover_tests(${name} TEST_PREFIX "${name}." PROPERTIES TIMEOUT ${arg_TIMEOUT} DISCOVERY_MODE PRE_TEST)
+  # Calibrations of the tests are kept in the build folder: the user's cache neither hides nor feels a change.
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "ENTRAIN_CACHE=${CMAKE_BINARY_DIR}/cache")
 endfunction()

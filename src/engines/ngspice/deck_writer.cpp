@@ -1,0 +1,226 @@
+#include "engines/ngspice/deck_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <map>
+#include <set>
+#include <stdexcept>
+
+#include "core/error.hpp"
+#include "problem/calibration.hpp"
+
+namespace entrain::engines::ngspice {
+
+namespace {
+
+constexpr int saved_periods = 20;  // of a stand-alone deck: what its reader averages over
+
+std::string lower_case(std::string text) {
+    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text;
+}
+
+/// Names of pins, parameters and subcircuits come from substrates; anything else than a word would change the meaning of a line.
+const std::string& word(const std::string& name) {
+    if (name.empty() || !std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; }))
+        throw std::logic_error{fmt::format("'{}' is no SPICE word", name)};
+    return name;
+}
+
+std::string title(const problem::CircuitProblem& problem) {
+    std::string text = "* entrain ";  // as a comment it can be no command either
+    for (const char c : problem.title.substr(0, 200))
+        text += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.' ? c : ' ';
+    return text;
+}
+
+/// Lines of the cell file. ngspice runs `.control` sections and comments that begin with `*#` when it reads them, and include cards open any file.
+std::vector<std::string> cell_lines(const problem::CircuitProblem& problem) {
+    static const std::set<std::string> harmless = {".subckt", ".ends", ".model", ".param", ".func"};
+    std::vector<std::string> lines;
+    std::size_t begin = 0;
+    while (begin < problem.netlist.size()) {
+        const std::size_t end = std::min(problem.netlist.find_first_of("\r\n", begin), problem.netlist.size());
+        const std::string line = problem.netlist.substr(begin, end - begin);
+        begin = end + 1;
+        const std::size_t first = line.find_first_not_of(" \t");
+        if (first == std::string::npos) continue;
+        if (line[first] == '*') {
+            if (line.find('#') == std::string::npos) lines.push_back(line);
+            continue;
+        }
+        const std::string card = lower_case(line.substr(first, line.find_first_of(" \t", first) - first));
+        if ((card.front() == '.' && !harmless.contains(card)) || line.find('`') != std::string::npos)
+            throw ModelError{fmt::format(
+                "netlist of the cell: '{}' is refused (a cell defines subcircuits, models, parameters and functions, and opens no other file).",
+                card)};
+        lines.push_back(line);
+    }
+    return lines;
+}
+
+std::string options_line(const problem::CircuitProblem& problem) {
+    // trtol switches the local-error step control off, so that every step is the same: it would change the numerical frequency between free and
+    // locked runs. abstol and vntol are far below the currents and voltages of a cell; with ngspice's defaults Newton stops early enough to be seen
+    // in the phase.
+    return fmt::format(".options method={} reltol={} abstol=1e-12 vntol=1e-6 trtol=1e6", word(problem.method), number(problem.reltol));
+}
+
+/// Instance parameters: the common ones, each replaced by the cell's own of the same name.
+std::vector<problem::Parameter> instance_parameters(const problem::CircuitProblem& problem, const problem::Cell& cell) {
+    std::vector<problem::Parameter> all = problem.parameters;
+    for (const problem::Parameter& own : cell.parameters) {
+        const auto same = std::ranges::find(all, own.name, &problem::Parameter::name);
+        if (same == all.end())
+            all.push_back(own);
+        else
+            same->value = own.value;
+    }
+    return all;
+}
+
+/// X card of a cell whose pins go to the nodes that `node` names.
+template <class Node>
+std::string instance(const problem::CircuitProblem& problem, const problem::Cell& cell, const std::string& name, Node node) {
+    std::string line = fmt::format("x{}", name);
+    for (const std::string& pin : problem.cell.pins) line += fmt::format(" {}", node(pin));
+    line += fmt::format(" {}", word(problem.cell.subcircuit));
+    for (const problem::Parameter& p : instance_parameters(problem, cell)) line += fmt::format(" {}={}", word(p.name), number(p.value));
+    return line;
+}
+
+double step(const problem::CircuitProblem& problem) { return 1.0 / (problem.reference_hz * problem.points_per_period); }
+
+/// SIN card arguments of cos(w t + phase): ngspice's last argument is the phase of a sine in degrees.
+std::string cosine(const std::string& frequency, double phase) { return fmt::format("SIN(0 1 {} 0 0 {})", frequency, number(degrees(phase) + 90.0)); }
+
+/// Transconductance that injects into inject_plus: a G source drives its current from its first node through itself to the second.
+std::string crosspoint(std::size_t index, const std::string& plus, const std::string& minus, const std::string& anchor, double siemens) {
+    return fmt::format("gx{} {} {} {} 0 {}", index, minus, plus, anchor, number(siemens));
+}
+
+}  // namespace
+
+std::string number(double value) {
+    if (!std::isfinite(value)) throw std::logic_error{"a netlist holds a number that is not finite"};
+    return fmt::format("{:.16e}", value);  // 17 digits
+}
+
+Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const std::uint32_t> cells, double stop_time) {
+    const problem::CellInterface& port = problem.cell;
+    Netlist netlist;
+    netlist.lines.push_back(title(problem));
+    for (std::string& line : cell_lines(problem))
+        if (line[line.find_first_not_of(" \t")] != '*') netlist.lines.push_back(std::move(line));
+
+    const auto node_of = [](std::size_t k) {
+        return [k](const std::string& pin) { return pin == "0" ? pin : fmt::format("c{}_{}", k, lower_case(word(pin))); };
+    };
+    std::map<std::uint32_t, std::size_t> place;
+    for (std::size_t k = 0; k < cells.size(); ++k) {
+        place[cells[k]] = k;
+        const problem::Cell& cell = problem.cells[cells[k]];
+        const auto node = node_of(k);
+        netlist.lines.push_back(instance(problem, cell, std::to_string(k), node));
+        Signal signal;
+        if (port.read_plus != "0") signal.plus = node(port.read_plus);
+        if (port.read_minus != "0") signal.minus = node(port.read_minus);
+        if (!port.supply_pin.empty()) {
+            netlist.lines.push_back(fmt::format("vsup{} {} 0 dc {}", k, node(port.supply_pin), number(port.supply_v)));
+            signal.power = Power::supply;
+            signal.current = fmt::format("vsup{}#branch", k);
+            signal.supply_v = port.supply_v;
+        } else if (!port.active_branch.empty()) {
+            signal.power = Power::active;
+            signal.current = fmt::format("v.x{}.{}#branch", k, lower_case(word(port.active_branch)));
+        }
+        netlist.signals.push_back(std::move(signal));
+        if (problem.crossbar == problem::Crossbar::reduced) {
+            // No dc value: ngspice 39 crashes on `dc v external`.
+            netlist.lines.push_back(fmt::format("i{} {} {} external", k, node(port.inject_minus), node(port.inject_plus)));
+            netlist.sources.push_back({cell.injection, cell.drive_offset_hz});
+        } else if (cell.drive_offset_hz != 0.0) {
+            throw std::logic_error{"a full crossbar has one anchor frequency; benches with drive offsets need the reduced one"};
+        }
+    }
+    if (problem.crossbar == problem::Crossbar::full) {
+        std::set<std::uint32_t> anchors;
+        for (const problem::Crosspoint& c : problem.crosspoints) {
+            const auto found = place.find(c.cell);
+            if (found == place.end()) continue;
+            const auto node = node_of(found->second);
+            anchors.insert(c.anchor);
+            netlist.lines.push_back(
+                crosspoint(netlist.lines.size(), node(port.inject_plus), node(port.inject_minus), fmt::format("a{}", c.anchor), c.siemens));
+        }
+        for (const std::uint32_t a : anchors)
+            netlist.lines.push_back(fmt::format("va{0} a{0} 0 {1}", a, cosine(number(problem.reference_hz), problem.anchors[a].phase)));
+    }
+    netlist.lines.push_back(options_line(problem));
+    netlist.lines.push_back(fmt::format(".tran {0} {1} 0 {0} uic", number(step(problem)), number(stop_time)));
+    netlist.lines.push_back(".save none");
+    netlist.lines.push_back(".end");
+    return netlist;
+}
+
+std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckReadout& readout) {
+    const problem::CellInterface& port = problem.cell;
+    const double stop = std::max(std::ceil(readout.stop_time_s * problem.reference_hz), 1.0 * saved_periods) / problem.reference_hz;
+    const double save_from = readout.all_waves ? 0.0 : stop - saved_periods / problem.reference_hz;
+
+    std::string text = title(problem) + "\n";
+    text += fmt::format(
+        "* entrain-readout {{\"frequency_hz\": {}, \"harmonics\": [{{\"order\": 1, \"factor\": 1}}], \"offset_rad\": {}, \"slope_rad\": {}, "
+        "\"offset_drive\": {}, \"sign\": {}, \"volt_scale\": {}, \"ampere_scale\": {}}}\n",
+        number(problem.reference_hz), number(readout.offset_rad), number(readout.slope_rad), problem::offset_drive, readout.sign,
+        number(readout.volt_scale), number(readout.ampere_scale));
+    text +=
+        "* Run: ngspice -b FILE -r FILE.raw. The phase of osc_<head>_<token> is that of its fundamental relative to cos(2 pi frequency t), times "
+        "sign, minus offset.\n";
+    text +=
+        fmt::format(".param reference_hz={}   $ [Hz] of the anchors: the free cell's frequency at this very step\n", number(problem.reference_hz));
+    text += fmt::format(".param step_s={}   $ [s] fixed, {} points a period\n", number(step(problem)), problem.points_per_period);
+    text += fmt::format(".param stop_s={}   $ [s]\n", number(stop));
+    text += fmt::format(".param save_from_s={}   $ [s]\n", number(save_from));
+    if (!port.supply_pin.empty()) text += fmt::format(".param supply_v={}   $ [V]\n", number(port.supply_v));
+    for (const std::string& line : cell_lines(problem)) text += line + "\n";
+
+    std::string saved;
+    std::vector<std::string> plus_nodes;
+    std::vector<std::string> minus_nodes;
+    for (const problem::Cell& cell : problem.cells) {
+        const std::string id = fmt::format("{}_{}", cell.id.head, cell.id.token);
+        const bool single_ended = port.read_minus == "0";
+        const auto node = [&](const std::string& pin) {
+            if (pin == "0") return pin;
+            return single_ended && pin == port.read_plus ? fmt::format("osc_{}", id) : fmt::format("cell_{}_{}", id, lower_case(word(pin)));
+        };
+        text += instance(problem, cell, id, node) + "\n";
+        if (!single_ended) text += fmt::format("eosc_{0} osc_{0} 0 {1} {2} 1\n", id, node(port.read_plus), node(port.read_minus));
+        saved += fmt::format(" v(osc_{})", id);
+        if (!port.supply_pin.empty()) {
+            text += fmt::format("vsup_{} {} 0 dc {{supply_v}}\n", id, node(port.supply_pin));
+            saved += fmt::format(" i(vsup_{})", id);
+        }
+        plus_nodes.push_back(node(port.inject_plus));
+        minus_nodes.push_back(node(port.inject_minus));
+    }
+    const auto anchor = [&](std::uint32_t a) { return fmt::format("anchor_{}_{}", problem.anchors[a].id.head, problem.anchors[a].id.position); };
+    std::set<std::uint32_t> anchors;
+    for (std::size_t i = 0; i < problem.crosspoints.size(); ++i) {
+        const problem::Crosspoint& c = problem.crosspoints[i];
+        anchors.insert(c.anchor);
+        text += crosspoint(i, plus_nodes[c.cell], minus_nodes[c.cell], anchor(c.anchor), c.siemens) + "\n";
+    }
+    for (const std::uint32_t a : anchors) text += fmt::format("v{0} {0} 0 {1}\n", anchor(a), cosine("{reference_hz}", problem.anchors[a].phase));
+    text += options_line(problem) + "\n";
+    text += ".tran {step_s} {stop_s} {save_from_s} {step_s} uic\n";
+    text += fmt::format(".save{}\n", readout.all_waves ? " all" : saved);
+    text += ".end\n";
+    return text;
+}
+
+}  // namespace entrain::engines::ngspice

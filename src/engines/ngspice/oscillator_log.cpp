@@ -1,0 +1,103 @@
+#include "engines/ngspice/oscillator_log.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace entrain::engines::ngspice {
+
+namespace {
+
+constexpr double weak_share = 0.1;     // of the healthy amplitude: a tenth is no oscillation a reader could lock on
+constexpr double growth_share = 0.01;  // between two judgements: what grows less is not starting up
+
+/// Least-squares slope [rad/s] of the last third of the trajectory.
+double drift_of_last_third(const problem::Trajectory& trajectory) {
+    const std::size_t first = trajectory.size() - std::max<std::size_t>(trajectory.size() / 3, 2);
+    const auto times = trajectory.times();
+    const double n = static_cast<double>(trajectory.size() - first);
+    double mean_time = 0.0;
+    double mean_phase = 0.0;
+    for (std::size_t k = first; k < trajectory.size(); ++k) {
+        mean_time += times[k] / n;
+        mean_phase += trajectory.phase(k) / n;
+    }
+    double covariance = 0.0;
+    double variance = 0.0;
+    for (std::size_t k = first; k < trajectory.size(); ++k) {
+        covariance += (times[k] - mean_time) * (trajectory.phase(k) - mean_phase);
+        variance += (times[k] - mean_time) * (times[k] - mean_time);
+    }
+    return covariance / variance;
+}
+
+}  // namespace
+
+void OscillatorLog::append(const PeriodSample& sample) {
+    const double raw = std::arg(sample.fundamental);
+    phase_ = count_ == 0 ? raw : phase_ + wrap(raw - phase_);
+    const double taken = sample.power * period_;
+    trajectory_.append(time() + 0.5 * period_, {&phase_, 1}, energy_ + 0.5 * taken);
+    energy_ += taken;
+    last_[count_ % last_.size()] = sample;
+    largest_amplitude_ = std::max(largest_amplitude_, std::abs(sample.fundamental));
+    ++count_;
+}
+
+double OscillatorLog::mean_amplitude() const {
+    const std::size_t n = std::min<std::size_t>(count_, last_.size());
+    double sum = 0.0;
+    for (std::size_t k = 0; k < n; ++k) sum += std::abs(last_[k].fundamental);
+    return n == 0 ? 0.0 : sum / static_cast<double>(n);
+}
+
+bool OscillatorLog::weak() const { return mean_amplitude() < weak_share * start_amplitude_; }
+
+bool OscillatorLog::judge(double rate, double max_time, Radians remaining) {
+    state_ = problem::assess(trajectory_, rate, remaining);
+    const double amplitude = mean_amplitude();
+    const bool growing = amplitude > (1.0 + growth_share) * judged_amplitude_;
+    judged_amplitude_ = amplitude;
+    if (!weak() && state_.motion == problem::Motion::settled && !settled_at_) settled_at_ = time();
+    return settled_at_.has_value() || state_.motion == problem::Motion::slipping || time() >= max_time || (weak() && !growing);
+}
+
+problem::OscillatorSolution OscillatorLog::final_state() const {
+    problem::OscillatorSolution solution;
+    solution.trajectory = trajectory_;
+    solution.stop_time = time();
+    const std::size_t n = std::min<std::size_t>(count_, last_.size());
+    if (n == 0) return solution;
+    std::complex<double> sum;
+    for (std::size_t k = 0; k < n; ++k) {
+        sum += last_[k].fundamental;
+        solution.mean_power += last_[k].power / static_cast<double>(n);
+    }
+    solution.phase = phase_ + wrap(std::arg(sum) - phase_);
+    solution.state = Eigen::Vector2d{std::cos(solution.phase), std::sin(solution.phase)};
+    solution.amplitude = mean_amplitude();
+    solution.stop = problem::Stop::time_limit;
+    if (weak()) solution.stop = largest_amplitude_ < weak_share * start_amplitude_ ? problem::Stop::never_started : problem::Stop::collapsed;
+    return solution;
+}
+
+problem::OscillatorSolution OscillatorLog::solution() const {
+    problem::OscillatorSolution solution = final_state();
+    solution.frequency_difference = state_.drift;
+    if (solution.stop != problem::Stop::time_limit) return solution;
+    if (settled_at_) {
+        solution.stop = problem::Stop::settled;
+        solution.stop_time = *settled_at_;
+    } else if (state_.motion == problem::Motion::slipping) {
+        solution.stop = problem::Stop::unlocked;
+        solution.frequency_difference = drift_of_last_third(trajectory_);
+    }
+    return solution;
+}
+
+problem::OscillatorSolution OscillatorLog::bench_solution() const {
+    problem::OscillatorSolution solution = final_state();
+    if (trajectory_.size() >= 2) solution.frequency_difference = drift_of_last_third(trajectory_);
+    return solution;
+}
+
+}  // namespace entrain::engines::ngspice

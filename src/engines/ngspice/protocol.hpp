@@ -1,0 +1,147 @@
+#pragma once
+#include <complex>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace entrain::engines::ngspice {
+
+/// Messages between the engine and its worker processes: frames of {uint32 length, uint8 tag, payload} on a stream socket that the worker inherits at
+/// descriptor 3. Both ends are the same build on the same machine, so values travel in native layout. The engine asks, the worker answers each
+/// request with one frame of the same tag; frames of tag `waves` may precede the answer to `advance`.
+enum class Tag : std::uint8_t { hello, load, advance, read, finish, waves };
+
+inline constexpr int worker_descriptor = 3;
+/// Frames beyond this are a broken peer: the largest honest one, a netlist of 1,024 oscillators with a full crossbar, has some 100 MB.
+inline constexpr std::uint32_t max_frame = 1U << 30;
+
+/// Where the power of a cell comes from.
+enum class Power : std::uint8_t {
+    none,
+    supply,  ///< -supply_v * i: i flows into the plus terminal of the rail's source
+    active   ///< -v(read) * i: i is the current of the cell's active element
+};
+
+/// What is read of one cell; names as the simulator's vectors ("c0_out", "vsup0#branch"), empty = ground.
+struct Signal {
+    std::string plus;
+    std::string minus;
+    Power power = Power::none;
+    std::string current;
+    double supply_v = 0.0;  ///< [V]
+};
+
+/// Current a cos(w t) - b sin(w t) of the source i<k>, k its place in the list; w = 2 pi (reference + offset).
+struct ExternalSource {
+    std::complex<double> phasor;  ///< [A] a + i b
+    double offset_hz = 0.0;
+};
+
+struct Load {
+    std::vector<std::string> lines;  ///< netlist, title first, .end last
+    std::vector<Signal> signals;
+    std::vector<ExternalSource> sources;
+    double frequency = 0.0;               ///< [Hz] of the demodulator's clock cos(w t)
+    double stop_time = 0.0;               ///< [s] of the .tran card
+    std::vector<std::int32_t> harmonics;  ///< of the clock, to be demodulated
+    std::vector<std::uint32_t> waves;     ///< signals whose read voltage is sent at every point
+};
+
+struct Advance {
+    double until = 0.0;                         ///< [s] pause at the first accepted point from here on
+    std::vector<std::complex<double>> phasors;  ///< [A] new phasors of the external sources from now on; empty = as they are
+};
+
+/// Answer to load, advance and finish.
+struct Status {
+    std::string category;      ///< problem::Failure::category, "" = good
+    std::string message;       ///< first error lines
+    bool finished = false;     ///< the stop time is reached
+    double time = 0.0;         ///< [s] last accepted point
+    std::uint64_t points = 0;  ///< accepted points since load
+};
+
+/// Answer to read: the whole periods completed since the last read.
+struct Periods {
+    std::uint64_t first = 0;  ///< number of the first period; period k covers [k, k + 1)/frequency
+    std::uint64_t count = 0;
+    std::vector<double> values;  ///< [count x signals x (2 harmonics + 2)]: fundamental phasors (re, im), mean [V], mean power [W]
+};
+
+/// Writes values one after another.
+class Packer {
+ public:
+    template <class T>
+    requires std::is_trivially_copyable_v<T>
+    void put(const T& value) { bytes_.append(reinterpret_cast<const char*>(&value), sizeof value); }
+    void put(const std::string& text) {
+        put(static_cast<std::uint64_t>(text.size()));
+        bytes_ += text;
+    }
+    template <class T>
+    void put(const std::vector<T>& list) {
+        put(static_cast<std::uint64_t>(list.size()));
+        for (const T& item : list) put(item);
+    }
+    [[nodiscard]] const std::string& bytes() const { return bytes_; }
+
+ private:
+    std::string bytes_;
+};
+
+/// Reads what Packer wrote; std::runtime_error if the bytes end early.
+class Unpacker {
+ public:
+    explicit Unpacker(std::string_view bytes) : rest_{bytes} {}
+    template <class T>
+    requires std::is_trivially_copyable_v<T>
+    void get(T& value) { std::memcpy(&value, take(sizeof value).data(), sizeof value); }
+    void get(std::string& text) { text = take(size(1)); }
+    template <class T>
+    void get(std::vector<T>& list) {
+        list.resize(size(sizeof(std::uint64_t) < sizeof(T) ? 1 : sizeof(T)));
+        for (T& item : list) get(item);
+    }
+
+ private:
+    [[nodiscard]] std::string_view take(std::size_t count) {
+        if (count > rest_.size()) throw std::runtime_error{"a frame between engine and worker ends early"};
+        const std::string_view taken = rest_.substr(0, count);
+        rest_.remove_prefix(count);
+        return taken;
+    }
+    /// A list length, refused if its items could not fit into what is left.
+    [[nodiscard]] std::size_t size(std::size_t least_item) {
+        std::uint64_t n = 0;
+        get(n);
+        if (n > rest_.size() / least_item) throw std::runtime_error{"a frame between engine and worker ends early"};
+        return static_cast<std::size_t>(n);
+    }
+    std::string_view rest_;
+};
+
+[[nodiscard]] std::string pack(const Load& load);
+[[nodiscard]] std::string pack(const Advance& advance);
+[[nodiscard]] std::string pack(const Status& status);
+[[nodiscard]] std::string pack(const Periods& periods);
+[[nodiscard]] Load unpack_load(std::string_view bytes);
+[[nodiscard]] Advance unpack_advance(std::string_view bytes);
+[[nodiscard]] Status unpack_status(std::string_view bytes);
+[[nodiscard]] Periods unpack_periods(std::string_view bytes);
+
+struct Frame {
+    Tag tag = Tag::hello;
+    std::string payload;
+};
+
+/// Sends a whole frame; false if the other end is gone.
+[[nodiscard]] bool send_frame(int descriptor, Tag tag, std::string_view payload);
+/// Receives a whole frame, waiting as long as it takes; false if the other end is gone or talks nonsense.
+[[nodiscard]] bool receive_frame(int descriptor, Frame& frame);
+
+}  // namespace entrain::engines::ngspice

@@ -1,0 +1,289 @@
+#include "engines/ngspice/worker/simulator.hpp"
+
+#include <fmt/format.h>
+#include <ngspice/sharedspice.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <unordered_map>
+
+#include "core/quantity.hpp"
+#include "engines/ngspice/demodulator.hpp"
+
+namespace entrain::engines::ngspice {
+
+namespace {
+
+constexpr std::size_t most_error_lines = 8;      // the first ones name the cause
+constexpr std::size_t longest_error_line = 300;  // some repeat a whole netlist line
+constexpr std::size_t wave_buffer = 1U << 16;    // doubles a frame
+
+constexpr int ground = -1;
+
+/// Places of a signal's vectors in SendData's array.
+struct Places {
+    int plus = ground;
+    int minus = ground;
+    int current = ground;
+};
+
+}  // namespace
+
+struct Simulator::State {
+    Waves send_waves;
+    std::string version;
+    std::string printed;  ///< line of the `version` command
+
+    // The circuit.
+    Load load;
+    std::optional<Demodulator> demodulator;
+    std::vector<std::string> errors;
+    std::vector<Places> places;
+    int scale = ground;
+    std::string missing_vector;
+    bool running = false;
+
+    // The run.
+    double pause_at = std::numeric_limits<double>::infinity();
+    bool paused = false;
+    bool finite = true;
+    bool detach = false;
+    std::uint64_t points = 0;
+    double time = 0.0;
+    double clock_time = -1.0;  ///< of cosine and sine
+    double cosine = 1.0;
+    double sine = 0.0;
+    std::vector<double> values;
+    std::vector<double> powers;
+    std::vector<double> waves;
+
+    void map_vectors(const vecinfoall& all);
+    void take_point(const vecvaluesall& all);
+    void external_current(double t, const char* name, double& value);
+    void flush_waves();
+    [[nodiscard]] std::string first_errors() const;
+    [[nodiscard]] bool said(std::string_view text) const;
+    [[nodiscard]] Status failure(std::string category) const;
+    [[nodiscard]] Status outcome() const;
+};
+
+namespace {
+
+void command(const char* text) {
+    std::string copy{text};  // the library wants to write into it
+    ngSpice_Command(copy.data());
+}
+
+int send_char(char* text, int /*ident*/, void* user) {
+    auto& state = *static_cast<Simulator::State*>(user);
+    const std::string_view line{text};
+    if (state.version.empty() && line.find("** ngspice-") != std::string_view::npos) {
+        const std::size_t begin = line.find("ngspice-");
+        state.version = line.substr(begin, line.find_first_of(" \t", begin) - begin);
+    }
+    constexpr std::string_view prefix = "stderr ";
+    if (!line.starts_with(prefix) || state.errors.size() >= most_error_lines) return 0;
+    const std::string_view message = line.substr(prefix.size(), longest_error_line);
+    // What a pause says, and notes.
+    for (const std::string_view harmless : {"condition met", "pause requested", "simulation interrupted", "Note:"})
+        if (message.find(harmless) != std::string_view::npos) return 0;
+    const bool blank = message.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    if (!blank && std::ranges::find(state.errors, message) == state.errors.end()) state.errors.emplace_back(message);
+    return 0;
+}
+
+int send_status(char* /*text*/, int /*ident*/, void* /*user*/) { return 0; }
+
+int controlled_exit(int /*status*/, NG_BOOL /*immediate*/, NG_BOOL /*quit*/, int /*ident*/, void* user) {
+    static_cast<Simulator::State*>(user)->detach = true;
+    return 0;
+}
+
+int send_data(pvecvaluesall all, int /*count*/, int /*ident*/, void* user) {
+    static_cast<Simulator::State*>(user)->take_point(*all);
+    return 0;
+}
+
+int send_init_data(pvecinfoall all, int /*ident*/, void* user) {
+    static_cast<Simulator::State*>(user)->map_vectors(*all);
+    return 0;
+}
+
+int thread_running(NG_BOOL /*running*/, int /*ident*/, void* /*user*/) { return 0; }
+
+int source_current(double* value, double time, char* name, int /*ident*/, void* user) {
+    static_cast<Simulator::State*>(user)->external_current(time, name, *value);
+    return 0;
+}
+
+}  // namespace
+
+void Simulator::State::map_vectors(const vecinfoall& all) {
+    std::unordered_map<std::string, int> by_name;
+    scale = ground;
+    for (int i = 0; i < all.veccount; ++i) by_name.emplace(all.vecs[i]->vecname, i);
+    missing_vector.clear();
+    const auto find = [&](const std::string& name) {
+        if (name.empty()) return ground;
+        const auto found = by_name.find(name);
+        if (found != by_name.end()) return found->second;
+        missing_vector = name;
+        return ground;
+    };
+    places.clear();
+    for (const Signal& s : load.signals) places.push_back({find(s.plus), find(s.minus), find(s.current)});
+}
+
+void Simulator::State::take_point(const vecvaluesall& all) {
+    if (scale == ground)
+        for (int i = 0; i < all.veccount; ++i)
+            if (all.vecsa[i]->is_scale) scale = i;
+    const auto value = [&](int place) { return place == ground ? 0.0 : all.vecsa[place]->creal; };
+    time = value(scale);
+    ++points;
+    double sum = time;
+    for (std::size_t s = 0; s < places.size(); ++s) {
+        const Signal& signal = load.signals[s];
+        values[s] = value(places[s].plus) - value(places[s].minus);
+        const double current = value(places[s].current);
+        powers[s] = signal.power == Power::supply ? -signal.supply_v * current : signal.power == Power::active ? -values[s] * current : 0.0;
+        sum += values[s] + powers[s];
+    }
+    if (!std::isfinite(sum)) finite = false;
+    if (finite) demodulator->add(time, values, powers);
+    if (!load.waves.empty()) {
+        waves.push_back(time);
+        for (const std::uint32_t w : load.waves) waves.push_back(values[w]);
+        if (waves.size() >= wave_buffer) flush_waves();
+    }
+    if (!paused && (time >= pause_at || !finite)) {
+        // Nested in the run, this ends it at the next accepted point; a stop at a given time would add a breakpoint and change the steps.
+        paused = true;
+        command("stop when time > 0");
+    }
+}
+
+void Simulator::State::external_current(double t, const char* name, double& value) {
+    std::size_t k = load.sources.size();
+    const std::string_view text{name};  // "i<k>"
+    std::from_chars(text.data() + 1, text.data() + text.size(), k);
+    if (k >= load.sources.size()) return;
+    const ExternalSource& source = load.sources[k];
+    double c = cosine;
+    double s = sine;
+    if (t != clock_time || source.offset_hz != 0.0) {
+        const double turns = (load.frequency + source.offset_hz) * t;
+        const double angle = turn * (turns - std::floor(turns));
+        c = std::cos(angle);
+        s = std::sin(angle);
+        if (source.offset_hz == 0.0) {
+            clock_time = t;
+            cosine = c;
+            sine = s;
+        }
+    }
+    value = source.phasor.real() * c - source.phasor.imag() * s;
+}
+
+void Simulator::State::flush_waves() {
+    if (!waves.empty()) send_waves(waves);
+    waves.clear();
+}
+
+std::string Simulator::State::first_errors() const { return fmt::format("{}", fmt::join(errors, "\n")); }
+
+bool Simulator::State::said(std::string_view text) const {
+    return std::ranges::any_of(errors, [&](const std::string& line) { return line.find(text) != std::string::npos; });
+}
+
+Status Simulator::State::failure(std::string category) const { return {std::move(category), first_errors(), false, time, points}; }
+
+/// ngspice returns success for nearly every failure, so a run is judged by what it left behind; texts only name the kind.
+Status Simulator::State::outcome() const {
+    constexpr double end_tolerance = 1e-9;  // relative: the stop time is a breakpoint, hit to rounding
+    if (detach) return failure("exit");
+    if (!finite) return failure("not_finite");
+    if (points == 0) {
+        if (said("circuit not parsed") || said("Error on line")) return failure("parse");
+        if (said("aren't any circuits") || said("No circuit loaded")) return failure("no_circuit");
+        if (said("imestep too small") || said("singular") || said("out of range")) return failure("operating_point");
+        return failure("empty");
+    }
+    if (!missing_vector.empty()) {
+        Status status = failure("empty");
+        status.message = fmt::format("the netlist has no vector {}\n{}", missing_vector, status.message);
+        return status;
+    }
+    const bool finished = time >= load.stop_time * (1.0 - end_tolerance);
+    if (finished || time >= pause_at) return {"", "", finished, time, points};
+    return failure(said("imestep too small") ? "timestep" : "incomplete");
+}
+
+Simulator::Simulator(Waves waves) : state_{std::make_unique<State>()} {
+    state_->send_waves = std::move(waves);
+    ngSpice_Init(send_char, send_status, controlled_exit, send_data, send_init_data, thread_running, state_.get());
+    ngSpice_Init_Sync(nullptr, source_current, nullptr, nullptr, state_.get());
+    command("set norefvalue");     // its progress text comes without the usual prefix
+    command("set num_threads=1");  // OpenMP's spinning threads cost 10x on a busy machine
+}
+
+Simulator::~Simulator() = default;
+
+std::string Simulator::version() const { return state_->version; }
+
+bool Simulator::must_exit() const { return state_->detach; }
+
+Status Simulator::load(Load load) {
+    State& s = *state_;
+    s.load = std::move(load);
+    s.demodulator.emplace(s.load.frequency, s.load.signals.size(), s.load.harmonics);
+    s.errors.clear();
+    s.values.assign(s.load.signals.size(), 0.0);
+    s.powers.assign(s.load.signals.size(), 0.0);
+    s.waves.clear();
+    s.places.clear();
+    s.missing_vector.clear();
+    s.running = false;
+    s.finite = true;
+    s.points = 0;
+    s.time = 0.0;
+    s.clock_time = -1.0;
+    // A line with a line break inside would be joined silently with the next one.
+    for (const std::string& line : s.load.lines)
+        if (line.find_first_of(std::string_view{"\r\n\0", 3}) != std::string::npos) return s.failure("parse");
+    std::vector<char*> cards;
+    for (std::string& line : s.load.lines) cards.push_back(line.data());
+    cards.push_back(nullptr);
+    ngSpice_Circ(cards.data());
+    if (s.detach) return s.failure("exit");
+    if (s.said("No circuit loaded") || s.said("unknown subckt") || s.said("Error") || s.said("ERROR")) return s.failure("parse");
+    return {};
+}
+
+Status Simulator::advance(const Advance& advance) {
+    State& s = *state_;
+    if (!advance.phasors.empty())
+        for (std::size_t k = 0; k < std::min(advance.phasors.size(), s.load.sources.size()); ++k) s.load.sources[k].phasor = advance.phasors[k];
+    s.pause_at = advance.until;
+    s.paused = false;
+    command("delete all");
+    command(s.running ? "resume" : "run");
+    s.running = true;
+    s.flush_waves();
+    return s.outcome();
+}
+
+Periods Simulator::read() { return state_->demodulator ? state_->demodulator->take() : Periods{}; }
+
+Status Simulator::finish() {
+    command("delete all");
+    command("destroy all");  // plots would pile up and slow the next runs
+    command("remcirc");
+    state_->running = false;
+    return {"", "", false, state_->time, state_->points};
+}
+
+}  // namespace entrain::engines::ngspice

@@ -1,0 +1,152 @@
+#include "substrates/lc/design.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/quantity.hpp"
+#include "embedded/lc.hpp"
+#include "substrates/lc/active_element.hpp"
+
+namespace entrain::substrates::lc {
+
+namespace {
+
+/// Tank of both cells: the capacitor resonates at `frequency`, what the active element adds lowers it.
+void size_tank(Design& design, const Corner& corner, double added_capacitance) {
+    const double w = angular(Hertz{corner.at("frequency").value}).value();  ///< [rad/s]
+    design.inductance = corner.at("tank_inductance").value;
+    design.resistance = corner.at("tank_q").value * w * design.inductance;
+    design.fixed_capacitance = added_capacitance;
+    design.capacitance = 1.0 / (w * w * design.inductance) + added_capacitance;
+}
+
+}  // namespace
+
+double Design::quality() const { return resistance * std::sqrt(capacitance / inductance); }
+
+double Design::frequency_hz() const { return 1.0 / (turn * std::sqrt(inductance * capacitance)); }
+
+std::vector<ParameterSpec> parameters() {
+    return {
+        {"frequency", "Hz", {1e6, 1e12}, "resonance of the bare tank"},
+        {"tank_inductance", "H", positive, "tank inductance; mos1: between the drains, centre tap at the supply"},
+        {"tank_q", "1", {0.0, 1e6, true}, "quality factor of the bare tank; parallel loss = Q w L"},
+        {"transconductance", "A/V", positive, "behavioural: small-signal transconductance of the active element"},
+        {"saturation_current", "A", positive, "behavioural: current at which the active element saturates"},
+        {"supply_voltage", "V", positive, "mos1: supply"},
+        {"reference_current", "A", positive, "mos1: reference current of the mirror; tail current = it times tail_width/reference_width"},
+        {"reference_width", "m", positive, "mos1: width of the mirror's reference transistor"},
+        {"tail_width", "m", positive, "mos1: width of the tail transistor"},
+        {"mirror_length", "m", positive, "mos1: length of both mirror transistors"},
+        {"pair_width", "m", positive, "mos1: width of a transistor of the cross-coupled pair"},
+        {"pair_length", "m", positive, "mos1: length of a transistor of the cross-coupled pair"},
+        {"threshold_voltage", "V", positive, "mos1: threshold voltage"},
+        {"transconductance_parameter", "A/V^2", positive, "mos1: kp, mobility times gate capacitance per area"},
+        {"channel_length_modulation", "1/V", non_negative, "mos1: lambda"},
+        {"pair_capacitance", "F", positive, "mos1: capacitance to ground at each side of the tank"},
+        {"tail_capacitance", "F", positive, "mos1: capacitance of the tail node to ground"},
+    };
+}
+
+Design behavioural(const Corner& corner) {
+    Design design;
+    size_tank(design, corner, 0.0);
+    const double transconductance = corner.at("transconductance").value;
+    const double saturation_current = corner.at("saturation_current").value;
+    if (const double gain = transconductance * design.resistance; gain <= 1.0)
+        throw ModelError{
+            fmt::format("lc: loop gain gm Rp = {:.4g} is not above 1 (the cell cannot oscillate). Raise transconductance or tank_q.", gain)};
+    design.amplitude = limit_cycle_amplitude(saturating_transconductor(transconductance, saturation_current), design.resistance, saturation_current);
+    design.netlist = embedded::lc_behavioural;
+    design.interface = {.subcircuit = "lc_behavioural",
+                        .pins = {"osc"},
+                        .inject_plus = "osc",
+                        .inject_minus = "0",
+                        .read_plus = "osc",
+                        .read_minus = "0",
+                        .supply_pin = "",
+                        .supply_v = 0.0,
+                        .active_branch = "vact",
+                        .power_origin = problem::Origin::modelled,
+                        .power_source =
+                            "power the active element puts into the tank, integrated from its voltage and current: on average what the tank burns. "
+                            "The cell has no supply "
+                            "rail; what a real element loses itself comes on top"};
+    design.parameters = {{"ltank", design.inductance}, {"rtank", design.resistance}, {"gm", transconductance}, {"imax", saturation_current}};
+    return design;
+}
+
+Design mos1(const Corner& corner) {
+    const double supply = corner.at("supply_voltage").value;                                         ///< [V]
+    const double threshold = corner.at("threshold_voltage").value;                                   ///< [V]
+    const double lambda = corner.at("channel_length_modulation").value;                              ///< [1/V]
+    const double kp = corner.at("transconductance_parameter").value;                                 ///< [A/V^2]
+    const double reference_current = corner.at("reference_current").value;                           ///< [A]
+    const double mirror_length = corner.at("mirror_length").value;                                   ///< [m]
+    const double reference_width = corner.at("reference_width").value;                               ///< [m]
+    const double tail_width = corner.at("tail_width").value;                                         ///< [m]
+    const double tail_current = reference_current * tail_width / reference_width;                    ///< [A]
+    const double pair_factor = kp * corner.at("pair_width").value / corner.at("pair_length").value;  ///< [A/V^2]
+
+    Design design;
+    size_tank(design, corner, 0.5 * corner.at("pair_capacitance").value);  // two capacitances to ground in series
+
+    // Balanced pair, each transistor at half the tail current: gm = sqrt(2 b It/2), output conductance lambda It/2; half of each between the drains.
+    const double pair_gm = std::sqrt(pair_factor * tail_current);  ///< [A/V]
+    const double pair_gds = 0.5 * lambda * tail_current;           ///< [A/V]
+    const double gain = 0.5 * (pair_gm - pair_gds) * design.resistance;
+    if (gain <= 1.0)
+        throw ModelError{
+            fmt::format("lc: mos1: loop gain (gm - gds) Rp/2 = ({:.4g} - {:.4g}) A/V * {:.4g} ohm / 2 = {:.4g} is not above 1 (the cell cannot "
+                        "oscillate). Raise pair_width, "
+                        "reference_current or tank_q.",
+                        pair_gm, pair_gds, design.resistance, gain)};
+    // Overdrive sqrt(2 I/b) of a saturated square-law transistor is the least drain-source voltage that keeps it saturated.
+    const double mirror_overdrive = std::sqrt(2.0 * reference_current * mirror_length / (kp * reference_width));  ///< [V] of both mirror transistors
+    if (threshold + mirror_overdrive >= supply)
+        throw ModelError{
+            fmt::format("lc: mos1: the mirror's reference transistor needs {:.4g} V, the supply is {:.4g} V (no tail current). Raise supply_voltage "
+                        "or tail and reference "
+                        "widths.",
+                        threshold + mirror_overdrive, supply)};
+    const double tail_voltage = supply - threshold - std::sqrt(tail_current / pair_factor);  ///< [V] balanced: its lowest value over the swing
+    if (tail_voltage <= mirror_overdrive)
+        throw ModelError{
+            fmt::format("lc: mos1: the supply leaves {:.4g} V for the tail transistor, which needs {:.4g} V to stay saturated (the tail current "
+                        "would collapse). Raise "
+                        "supply_voltage, pair_width or tail and reference widths.",
+                        tail_voltage, mirror_overdrive)};
+
+    design.amplitude = limit_cycle_amplitude(square_law_pair(pair_factor, tail_current), design.resistance, 0.5 * tail_current);
+    design.netlist = embedded::lc_mos1;
+    design.interface = {.subcircuit = "lc_mos1",
+                        .pins = {"p", "n", "vdd"},
+                        .inject_plus = "p",
+                        .inject_minus = "n",
+                        .read_plus = "p",
+                        .read_minus = "n",
+                        .supply_pin = "vdd",
+                        .supply_v = supply,
+                        .active_branch = "",
+                        .power_origin = problem::Origin::simulated,
+                        .power_source = "integrated current of the cell's own ideal supply source: tail and mirror reference"};
+    design.parameters = {{"vsup", supply},
+                         {"ltank", design.inductance},
+                         {"rtank", design.resistance},
+                         {"cpair", corner.at("pair_capacitance").value},
+                         {"ctail", corner.at("tail_capacitance").value},
+                         {"iref", reference_current},
+                         {"wref", reference_width},
+                         {"wtail", tail_width},
+                         {"lmir", mirror_length},
+                         {"wpair", corner.at("pair_width").value},
+                         {"lpair", corner.at("pair_length").value},
+                         {"vth", threshold},
+                         {"kp", kp},
+                         {"lambda", lambda}};
+    return design;
+}
+
+}  // namespace entrain::substrates::lc
