@@ -18,11 +18,12 @@ using problem::ExactProblem;
 using problem::OscillatorSolution;
 using problem::Stop;
 
-// What a reading at any time may be off by because the log is sampled, and how far past the rule's remaining angle the log runs, so that "constant after the last sample" holds
-// to the same accuracy. A hundredth of the smallest phase error any circuit is judged by (0.05 deg).
+// What a reading at any time may be off by because the log is sampled, and how far past the rule's remaining angle the log runs, so that "constant
+// after the last sample" holds to the same accuracy. A hundredth of the smallest phase error any circuit is judged by (0.05 deg).
 constexpr double log_error = 1e-5;  ///< [rad]
 
-// A drifting oscillator is logged over this many slips. It has no final phase; two whole turns in the last half are what the stop rule of the other engines needs to see, too.
+// A drifting oscillator is logged over this many slips. It has no final phase; two whole turns in the last half are what the stop rule of the other
+// engines needs to see, too.
 constexpr double logged_slips = 4.0;
 
 /// The circle on which one oscillator moves: state = cos(angle) along + sin(angle) across.
@@ -87,12 +88,13 @@ OscillatorSolution at_rest(const Eigen::VectorXd& start, double max_time) {
     const bool planar = start.size() == 2;
     if (planar) solution.phase = std::atan2(start(1), start(0));
     solution.trajectory = problem::Trajectory{planar ? 1 : static_cast<int>(start.size())};
-    solution.trajectory.append(0.0, planar ? std::span<const double>{&solution.phase, 1} : std::span<const double>{start.data(), static_cast<std::size_t>(start.size())});
+    solution.trajectory.append(
+        0.0, planar ? std::span<const double>{&solution.phase, 1} : std::span<const double>{start.data(), static_cast<std::size_t>(start.size())});
     return solution;
 }
 
-OscillatorSolution solve_one(const Eigen::VectorXd& drive, double detuning, double raw_shift, const Eigen::VectorXd& start, const problem::SettlingRule& rule,
-                             double max_time) {
+OscillatorSolution solve_one(const Eigen::VectorXd& drive, double detuning, double raw_shift, const Eigen::VectorXd& start,
+                             const problem::SettlingRule& rule, double max_time) {
     const double rate = drive.norm();
     if (rate == 0.0 && detuning == 0.0) return at_rest(start, max_time);
 
@@ -154,7 +156,8 @@ class Exact final : public Engine {
         for (Eigen::Index i = 0; i < n; ++i) {
             if (run.progress.stop_requested()) {
                 interrupted.oscillators.push_back(static_cast<std::uint32_t>(i));
-            } else if (!p.drive.row(i).allFinite() || !std::isfinite(p.detuning(i)) || !std::isfinite(p.raw_shift(i)) || !p.start.row(i).allFinite()) {
+            } else if (!p.drive.row(i).allFinite() || !std::isfinite(p.detuning(i)) || !std::isfinite(p.raw_shift(i)) ||
+                       !p.start.row(i).allFinite()) {
                 not_finite.oscillators.push_back(static_cast<std::uint32_t>(i));
             } else {
                 solution.oscillators[static_cast<std::size_t>(i)] =
@@ -173,7 +176,7 @@ class Exact final : public Engine {
         const auto n = static_cast<double>(p.drive.rows());
         const double components = p.dimension == 2 ? 1.0 : p.dimension;
         CostEstimate estimate;
-        estimate.wall_s = 5e-5 * n;                                          // measured: bisections and some 150 samples each
+        estimate.wall_s = 5e-5 * n;                                               // measured: bisections and some 150 samples each
         estimate.memory_bytes = n * 150.0 * (components + 2.0) * sizeof(double);  // a sample is time, energy and state
         return estimate;
     }
