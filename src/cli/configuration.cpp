@@ -10,7 +10,7 @@
 #include "catalogue/engines.hpp"
 #include "catalogue/mechanisms.hpp"
 #include "catalogue/substrates.hpp"
-#include "cli/version.hpp"
+#include "embedded/version.hpp"
 #include "config/corner.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"

@@ -7,7 +7,7 @@
 #include "catalogue/substrates.hpp"
 #include "cli/commands.hpp"
 #include "cli/configuration.hpp"
-#include "cli/version.hpp"
+#include "embedded/version.hpp"
 #include "core/error.hpp"
 
 namespace entrain::cli {

@@ -11,7 +11,7 @@
 #include <mutex>
 #include <thread>
 
-#include "cli/version.hpp"
+#include "embedded/version.hpp"
 #include "core/error.hpp"
 #include "core/sha256.hpp"
 #include "study/calibrate.hpp"
