@@ -7,7 +7,8 @@ namespace entrain::substrates {
 
 double Substrate::reference_current(double /*amplitude*/, double /*frequency_hz*/) const { return 0.0; }
 
-problem::CircuitProblem Substrate::bench(std::span<const BenchCell> /*cells*/, double /*reference_hz*/, int /*points_per_period*/, const problem::Calibration& /*calibration*/) const {
+problem::CircuitProblem Substrate::bench(std::span<const BenchCell> /*cells*/, double /*reference_hz*/, int /*points_per_period*/,
+                                         const problem::Calibration& /*calibration*/) const {
     throw std::logic_error{"this substrate has no circuit"};
 }
 
@@ -35,7 +36,9 @@ problem::Instance map_without_disorder(const network::OscillatorNetwork& network
 }
 
 problem::ExactProblem exact_problem(const problem::Instance& instance, const problem::SettlingRule& rule) {
-    return {instance.network.dimension, instance.calibration.coupling_rate * instance.drive, instance.detuning, instance.nominal_raw_shift, instance.network.start, rule};
+    return {instance.network.dimension, instance.calibration.coupling_rate * instance.drive,
+            instance.detuning,          instance.nominal_raw_shift,
+            instance.network.start,     rule};
 }
 
 problem::PhaseProblem phase_problem(const problem::Instance& instance, const problem::SettlingRule& rule) {
