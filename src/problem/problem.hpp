@@ -29,7 +29,7 @@ struct ExactProblem {
 struct PhaseProblem {
     network::OscillatorNetwork network;  ///< weights as fractions of full scale (ideal: as given)
     double coupling_rate = 1.0;          ///< [rad/s] per unit weight
-    Eigen::VectorXd detuning;            ///< [N] [rad/s]
+    Eigen::VectorXd detuning;                  ///< [N] [rad/s]; stands for network.detuning, which is not used
     Eigen::VectorXd raw_shift;           ///< [N] [rad] as in ExactProblem
     SettlingRule rule;
 };

@@ -27,8 +27,10 @@ problem::Instance map_without_disorder(const network::OscillatorNetwork& network
         instance.network = network::normalised(network, mapping.normalisation, mapping.head_full_scale);
     }
     instance.drive = network::anchor_drive(instance.network);
-    // A detuning the mechanism asks for is in units of the un-normalised weights.
-    instance.detuning = (calibration.coupling_rate * network.detuning.array() / instance.row_scale.array().max(1e-300)).matrix();
+    // A detuning the mechanism asks for is in units of the un-normalised weights. A row without weights has no such unit: its oscillator is undriven anyway.
+    instance.detuning.resize(n);
+    for (Eigen::Index i = 0; i < n; ++i)
+        instance.detuning(i) = instance.row_scale(i) > 0.0 ? calibration.coupling_rate * network.detuning(i) / instance.row_scale(i) : 0.0;
     instance.deviation = Eigen::VectorXd::Zero(n);
     instance.nominal_raw_shift = Eigen::VectorXd::Zero(n);
     for (Eigen::Index i = 0; i < n; ++i) instance.nominal_raw_shift(i) = problem::raw_phase_error(calibration, instance.drive.row(i).norm());
