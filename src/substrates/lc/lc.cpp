@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <Eigen/Core>
 #include <cmath>
 
 #include "core/error.hpp"
 #include "core/quantity.hpp"
+#include "network/oscillator_network.hpp"
 #include "substrates/lc/plugin.hpp"
 
 namespace entrain::substrates::lc {
