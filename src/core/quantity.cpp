@@ -1,9 +1,10 @@
 #include "core/quantity.hpp"
 
 #include <fmt/format.h>
-#include <strings.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -40,10 +41,13 @@ std::invalid_argument not_a_number(std::string_view text, std::string_view symbo
 
 /// `number_text` is the number as written: the example repeats it.
 std::invalid_argument wrong_unit(std::string_view text, std::string_view number_text, std::string_view unit_text, std::string_view symbol) {
+    const auto same_letter = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
     std::vector<std::string> same_letters;  // a unit written in the wrong case; other near ones, such as nHz for ns, are not what was meant
-    for (const auto& prefix : prefixes)
-        if (std::string spelling = fmt::format("{}{}", prefix.letter, symbol); ::strcasecmp(spelling.c_str(), std::string{unit_text}.c_str()) == 0)
+    for (const auto& prefix : prefixes) {
+        std::string spelling = fmt::format("{}{}", prefix.letter, symbol);
+        if (std::equal(spelling.begin(), spelling.end(), unit_text.begin(), unit_text.end(), same_letter))
             same_letters.push_back(std::move(spelling));
+    }
     const std::string_view usual = symbol == unit::Radian::symbol   ? degree
                                    : symbol == unit::Hertz::symbol  ? "GHz"
                                    : symbol == unit::Second::symbol ? "ns"

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include "core/error.hpp"
@@ -30,10 +31,10 @@ struct Declared {
 /// and refuses the first token that does not belong there, so that nothing is built from nonsense and nesting stops at the third level.
 class Header {
  public:
-    Header(const std::string& json, const std::string& file) : file_{file} {
+    Header(std::string_view json, const std::string& file) : file_{file} {
         // The parser takes a NUL for the end of its input and would ignore what follows.
         if (const auto nul = json.find('\0'); nul != std::string::npos) throw fail(fmt::format("header has a NUL byte at {} (expected JSON)", nul));
-        nlohmann::json::sax_parse(json, this);
+        nlohmann::json::sax_parse(json.begin(), json.end(), this);
     }
     std::map<std::string, Declared> tensors;
 
@@ -42,6 +43,7 @@ class Header {
     bool number_integer(std::int64_t value) { unexpected(std::to_string(value)); }  // the parser calls this one for negative numbers only
     bool number_unsigned(std::uint64_t value) {
         if (place_ != Place::list) unexpected(std::to_string(value));
+        if (list_->size() == max_dimensions) throw fail(fmt::format("tensor {}: {} has more than {} numbers", shown(name_), field_, max_dimensions));
         list_->push_back(value);
         return true;
     }
@@ -193,7 +195,7 @@ StoredTensors read_safetensors(std::string bytes, const std::string& file) {
         throw fail(fmt::format("header length is {} but only {} bytes follow (is the file truncated?)", header, bytes.size() - length_bytes));
     if (header == 0 || bytes[length_bytes] != '{') throw fail("is not a safetensors file or an npz archive: no header (expected '{' at byte 8)");
 
-    const Header parsed{bytes.substr(length_bytes, header), file};
+    const Header parsed{std::string_view{bytes}.substr(length_bytes, header), file};
     const std::size_t data = length_bytes + header;
     StoredTensors result;
     for (const auto& [name, declared] : parsed.tensors) result.entries.emplace(name, checked(name, declared, bytes.size() - data, file));

@@ -1,5 +1,7 @@
 #include "io/stored_tensor.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <bit>
 #include <cmath>
@@ -58,8 +60,6 @@ constexpr std::array<Dtype, 13> dtypes = {{{"BOOL", 1, boolean},
                                            {"I64", 8, number<std::int64_t>},
                                            {"F64", 8, number<double>}}};
 
-constexpr std::size_t max_dimensions = 32;  // of numpy 1.x; deeper shapes are attacks or accidents
-
 }  // namespace
 
 const Dtype* find_dtype(std::string_view name) {
@@ -75,7 +75,7 @@ std::string dtype_names() {
 }
 
 std::size_t byte_size(const std::vector<std::size_t>& shape, std::size_t item_size) {
-    if (shape.size() > max_dimensions) throw std::overflow_error{"more than 32 dimensions"};
+    if (shape.size() > max_dimensions) throw std::overflow_error{fmt::format("more than {} dimensions", max_dimensions)};
     std::size_t product = item_size;
     bool empty = false;
     for (const std::size_t dimension : shape) {

@@ -34,8 +34,10 @@ struct Dtype {
 /// "BOOL, U8, ...": for messages.
 [[nodiscard]] std::string dtype_names();
 
-/// Numbers of elements and bytes of a tensor; throws std::overflow_error when they do not fit in size_t or a 0 hides dimensions that do not, and when
-/// there are more than 32 dimensions (numpy's own limit).
+constexpr std::size_t max_dimensions = 32;  // of numpy 1; deeper shapes are attacks or accidents
+
+/// Bytes of a tensor; std::overflow_error when they do not fit in size_t (a dimension of 0 hides no others that do not) or there are too many
+/// dimensions.
 [[nodiscard]] std::size_t byte_size(const std::vector<std::size_t>& shape, std::size_t item_size);
 
 /// The header of a safetensors file: 8 bytes of length, JSON, then the data without holes. UserError naming `file`.

@@ -20,24 +20,26 @@ using problem::Calibration;
 using problem::OscillatorSolution;
 using substrates::BenchCell;
 
-constexpr double frequency_agreement = 1e-9;  // relative; a detuning of 1e-9 f0 is 6e-6 of the smallest K r in use (K/w0 = 0.01, r = 0.02)
-constexpr int max_frequency_rounds = 12;      // each round shrinks the error by the warp's slope, about 3e-3
-constexpr double free_run_relaxations = 40.0; // amplitude is then within e^-40 of its limit cycle
-constexpr double free_run_periods = 200.0;    // the last third fits the frequency: 66 periods resolve 1e-9 from a phase noise of 4e-7 rad
+constexpr double frequency_agreement = 1e-9;   // relative; a detuning of 1e-9 f0 is 6e-6 of the smallest K r in use (K/w0 = 0.01, r = 0.02)
+constexpr int max_frequency_rounds = 12;       // each round shrinks the error by the warp's slope, about 3e-3
+constexpr double free_run_relaxations = 40.0;  // amplitude is then within e^-40 of its limit cycle
+constexpr double free_run_periods = 200.0;     // the last third fits the frequency: 66 periods resolve 1e-9 from a phase noise of 4e-7 rad
 constexpr std::array<double, 5> phase_error_drives = {0.05, 0.1, problem::offset_drive, 0.5, 1.0};
 constexpr std::array<double, 3> drive_directions = {0.3, 2.5, -1.9};  // [rad] three directions average what is left of the grid's discreteness
 constexpr double phase_error_time_constants = 12.0;                   // e^-12 of a raw error of 20 deg is 1e-4 deg
 
 /// Runs one bench; a failed one ends the calibration with the simulator's words.
-std::vector<OscillatorSolution> run_bench(const substrates::Substrate& substrate, const engines::Engine& engine, std::span<const BenchCell> cells, double reference_hz, int points,
-                                          const Calibration& calibration, double time_s, const engines::RunOptions& run) {
+std::vector<OscillatorSolution> run_bench(const substrates::Substrate& substrate, const engines::Engine& engine, std::span<const BenchCell> cells,
+                                          double reference_hz, int points, const Calibration& calibration, double time_s,
+                                          const engines::RunOptions& run) {
     problem::CircuitProblem bench = substrate.bench(cells, reference_hz, points, calibration);
     bench.fixed_time = time_s;
     bench.rule.rate = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(cells.size()));
     bench.rule.max_time = Eigen::VectorXd::Constant(static_cast<Eigen::Index>(cells.size()), time_s);
     problem::Solution solution = engine.solve(bench, run);
     if (run.progress.stop_requested()) throw Interrupted{};
-    if (!solution.failures.empty()) throw std::runtime_error{fmt::format("calibration failed ({}): {}", solution.failures.front().category, solution.failures.front().message)};
+    if (!solution.failures.empty())
+        throw std::runtime_error{fmt::format("calibration failed ({}): {}", solution.failures.front().category, solution.failures.front().message)};
     return std::move(solution.oscillators);
 }
 
@@ -48,7 +50,8 @@ struct FreeRun {
 };
 
 /// Free cell at `points` per period: the step is 1/(points f) with f the frequency that is found at this very step.
-FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& engine, double guess_hz, int points, const Calibration& calibration, const engines::RunOptions& run) {
+FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& engine, double guess_hz, int points, const Calibration& calibration,
+                 const engines::RunOptions& run) {
     const double relaxation = substrate.estimate().relaxation_time_s;
     const std::array<BenchCell, 1> cell{};
     double reference = guess_hz;
@@ -56,17 +59,21 @@ FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& 
         const double time = free_run_relaxations * relaxation + free_run_periods / reference;
         const OscillatorSolution free = run_bench(substrate, engine, cell, reference, points, calibration, time, run).front();
         if (free.stop == problem::Stop::never_started || free.stop == problem::Stop::collapsed || free.amplitude <= 0.0)
-            throw ModelError{fmt::format("{}: the free cell does not oscillate (amplitude {:.3g} {} after {:.3g} s). Raise its loop gain.", substrate.cell(), free.amplitude, substrate.amplitude_unit(), time)};
+            throw ModelError{fmt::format("{}: the free cell does not oscillate (amplitude {:.3g} {} after {:.3g} s). Raise its loop gain.",
+                                         substrate.cell(), free.amplitude, substrate.amplitude_unit(), time)};
         const double found = reference + free.frequency_difference / turn;
-        if (!(found > 0.0) || !std::isfinite(found)) throw ModelError{fmt::format("{}: no oscillation near {:.4g} Hz was found", substrate.cell(), guess_hz)};
+        if (!(found > 0.0) || !std::isfinite(found))
+            throw ModelError{fmt::format("{}: no oscillation near {:.4g} Hz was found", substrate.cell(), guess_hz)};
         if (std::abs(found - reference) <= frequency_agreement * reference) return {found, free.amplitude, free.mean_power};
         reference = found;
     }
-    throw ModelError{fmt::format("{}: the free-running frequency near {:.4g} Hz does not settle to {:g} in {} rounds (jitter, or two modes)", substrate.cell(), reference, frequency_agreement, max_frequency_rounds)};
+    throw ModelError{fmt::format("{}: the free-running frequency near {:.4g} Hz does not settle to {:g} in {} rounds (jitter, or two modes)",
+                                 substrate.cell(), reference, frequency_agreement, max_frequency_rounds)};
 }
 
 /// Offset at drive 0.25, slope and largest residual of the raw phase error over the drives.
-void measure_phase_error(const substrates::Substrate& substrate, const engines::Engine& engine, int points, Calibration& c, double rate_estimate, const engines::RunOptions& run) {
+void measure_phase_error(const substrates::Substrate& substrate, const engines::Engine& engine, int points, Calibration& c, double rate_estimate,
+                         const engines::RunOptions& run) {
     std::vector<double> error;
     for (const double drive : phase_error_drives) {
         std::vector<BenchCell> cells;
@@ -77,7 +84,8 @@ void measure_phase_error(const substrates::Substrate& substrate, const engines::
         for (std::size_t k = 0; k < cells.size(); ++k) sum += wrap(locked[k].phase - drive_directions[k]);
         error.push_back(sum / static_cast<double>(cells.size()));
     }
-    const auto at_offset_drive = static_cast<std::size_t>(std::find(phase_error_drives.begin(), phase_error_drives.end(), problem::offset_drive) - phase_error_drives.begin());
+    const auto at_offset_drive =
+        static_cast<std::size_t>(std::find(phase_error_drives.begin(), phase_error_drives.end(), problem::offset_drive) - phase_error_drives.begin());
     c.offset_rad = error[at_offset_drive];
     double numerator = 0.0;
     double denominator = 0.0;
@@ -87,10 +95,12 @@ void measure_phase_error(const substrates::Substrate& substrate, const engines::
         denominator += x * x;
     }
     c.slope_rad = numerator / denominator;
-    for (std::size_t k = 0; k < error.size(); ++k) c.residual_rad = std::max(c.residual_rad, std::abs(error[k] - problem::raw_phase_error(c, phase_error_drives[k])));
+    for (std::size_t k = 0; k < error.size(); ++k)
+        c.residual_rad = std::max(c.residual_rad, std::abs(error[k] - problem::raw_phase_error(c, phase_error_drives[k])));
 }
 
-/// Mean beat rate [rad/s] of a driven cell against its drive, from the first to the last passage of whole turns; 0 if it slipped fewer than three times.
+/// Mean beat rate [rad/s] of a driven cell against its drive, from the first to the last passage of whole turns; 0 if it slipped fewer than three
+/// times.
 double beat_rate(const problem::Trajectory& log, double drive_rate) {
     const std::size_t first = log.size() / 4;  // the lock-in transient is over
     const auto difference = [&](std::size_t k) { return log.phase(k) - drive_rate * log.times()[k]; };
@@ -117,8 +127,8 @@ struct Slip {
 };
 
 /// Slips of cells driven at these detunings [rad/s] below (first) and above the free frequency, at full scale.
-std::array<std::vector<Slip>, 2> slips(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, const std::array<std::vector<double>, 2>& detunings,
-                                       double time, const engines::RunOptions& run) {
+std::array<std::vector<Slip>, 2> slips(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c,
+                                       const std::array<std::vector<double>, 2>& detunings, double time, const engines::RunOptions& run) {
     constexpr std::array<double, 2> sign = {-1.0, 1.0};
     std::vector<BenchCell> cells;
     for (std::size_t side = 0; side < 2; ++side)
@@ -135,8 +145,8 @@ std::array<std::vector<Slip>, 2> slips(const substrates::Substrate& substrate, c
 double edge_of(const std::vector<Slip>& slips, const std::string& cell) {
     const auto outside = std::find_if(slips.begin(), slips.end(), [](const Slip& s) { return s.beat > 0.0; });
     if (outside == slips.begin() || slips.end() - outside < 2)
-        throw ModelError{fmt::format("{}: no edge of the lock range between detunings of {:.4g} and {:.4g} rad/s (the cell {}).", cell, slips.front().detuning, slips.back().detuning,
-                                     outside == slips.begin() ? "does not lock" : "locks everywhere")};
+        throw ModelError{fmt::format("{}: no edge of the lock range between detunings of {:.4g} and {:.4g} rad/s (the cell {}).", cell,
+                                     slips.front().detuning, slips.back().detuning, outside == slips.begin() ? "does not lock" : "locks everywhere")};
     const auto next = outside + 1;
     const double x0 = outside->detuning * outside->detuning;
     const double x1 = next->detuning * next->detuning;
@@ -146,7 +156,8 @@ double edge_of(const std::vector<Slip>& slips, const std::string& cell) {
 }
 
 /// Lower and upper edge of the lock range at full scale, as detunings [rad/s] > 0: a coarse grid brackets them, cells just outside refine them.
-std::array<double, 2> lock_edges(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double rate, const engines::RunOptions& run) {
+std::array<double, 2> lock_edges(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double rate,
+                                 const engines::RunOptions& run) {
     constexpr double slips_seen = 6.0;  // whole turns within the run of the nearest cell outside; a quarter of it is transient
     const auto time_for = [&](double excess) { return slips_seen * turn / (rate * std::sqrt(2.0 * excess)); };  // Adler: w_b = K sqrt((1 + x)^2 - 1)
     std::vector<double> coarse;
@@ -162,7 +173,8 @@ std::array<double, 2> lock_edges(const substrates::Substrate& substrate, const e
 
 }  // namespace
 
-Calibration calibrate(const substrates::Substrate& substrate, const engines::Engine& engine, const CalibrationOptions& options, const engines::RunOptions& run) {
+Calibration calibrate(const substrates::Substrate& substrate, const engines::Engine& engine, const CalibrationOptions& options,
+                      const engines::RunOptions& run) {
     Calibration c;
     if (substrate.dimensionless()) return c;
     const auto tell = [&](double done) { run.progress.report("calibrating the cell", done); };

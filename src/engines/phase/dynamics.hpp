@@ -1,8 +1,11 @@
 #pragma once
+#include <Eigen/Core>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "network/oscillator_network.hpp"
 #include "problem/problem.hpp"
 
 namespace entrain::engines::phase {

@@ -6,7 +6,9 @@
 #include <ctime>
 #include <exception>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
+#include <variant>
 
 #include "core/error.hpp"
 #include "engines/phase/dynamics.hpp"
@@ -32,6 +34,12 @@ double cpu_seconds() {
     timespec now{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+const PhaseProblem& phase_problem(const problem::Problem& problem) {
+    const auto* phase = std::get_if<PhaseProblem>(&problem);
+    if (phase == nullptr) throw std::invalid_argument{"the phase engine solves phase problems only"};
+    return *phase;
 }
 
 /// How long oscillators are followed [N] [s]: past max_time by so much that the limit of those that settle in time is known, or, where that is
@@ -91,7 +99,7 @@ class PhaseEngine final : public Engine {
     [[nodiscard]] problem::Fidelity fidelity() const override { return problem::Fidelity::phase; }
 
     [[nodiscard]] problem::Solution solve(const problem::Problem& any, const RunOptions& run) const override {
-        const auto& problem = std::get<PhaseProblem>(any);
+        const PhaseProblem& problem = phase_problem(any);
         const std::vector<Component> parts = components(problem);
         const Eigen::VectorXd horizon = horizons(problem);
         const double numbers = static_cast<double>(problem.network.size()) * (problem.network.dimension == 2 ? 1.0 : problem.network.dimension);
@@ -129,7 +137,7 @@ class PhaseEngine final : public Engine {
     }
 
     [[nodiscard]] CostEstimate estimate(const problem::Problem& any, const RunOptions& run) const override {
-        const auto& problem = std::get<PhaseProblem>(any);
+        const PhaseProblem& problem = phase_problem(any);
         // Measured on one core: two passes of 90 steps of six or seven evaluations at the default tolerance, from 1e-3 to 1 of full drive alike.
         constexpr double evaluations = 1300.0;
         constexpr double oscillator_s = 90e-9;

@@ -153,6 +153,10 @@ TEST(Npz, RefusesDataThatDisagreeWithTheShape) {
                 HasSubstr("has 89 bytes (expected 93: npy header and F32 [2, 3])"));
     EXPECT_THAT(refusal(npz(npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", std::string(28, 'x')))),
                 HasSubstr("has 97 bytes (expected 93"));
+    std::string ones;
+    for (int i = 0; i < 33; ++i) ones += "1, ";
+    EXPECT_THAT(refusal(with_header("{'descr': '<f4', 'fortran_order': False, 'shape': (" + ones + "), }")),
+                HasSubstr("shape has more than 32 dimensions"));
     EXPECT_THAT(refusal(with_header("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }")),
                 HasSubstr("shape has more bytes than 64 bits can count"));
     EXPECT_THAT(refusal(with_header("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387910,), }")),

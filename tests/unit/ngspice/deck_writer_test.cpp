@@ -106,6 +106,26 @@ TEST(DeckWriter, StandAloneDeckIsSelfContainedAndNamesItsNodes) {
     EXPECT_THAT(deck, HasSubstr(".save v(osc_0_0) v(osc_0_1) v(osc_0_2)\n"));
 }
 
+TEST(DeckWriter, DifferentialCellIsReadThroughAUnitySourceAndHasItsOwnRail) {
+    problem::CircuitProblem problem = crossbar();
+    problem.cell.pins = {"p", "n", "vdd"};
+    problem.cell.inject_plus = problem.cell.read_plus = "p";
+    problem.cell.inject_minus = problem.cell.read_minus = "n";
+    problem.cell.supply_pin = "vdd";
+    problem.cell.supply_v = 1.2;
+    const std::string deck = stand_alone_deck(problem, {});
+    EXPECT_THAT(deck, HasSubstr("xcell_0_1 cell_0_1_p cell_0_1_n cell_0_1_vdd tank"));
+    EXPECT_THAT(deck, HasSubstr("eosc_0_1 osc_0_1 0 cell_0_1_p cell_0_1_n 1\n"));
+    EXPECT_THAT(deck, HasSubstr("vsup_0_1 cell_0_1_vdd 0 dc {supply_v}\n"));
+    EXPECT_THAT(deck, HasSubstr("i(vsup_0_1)"));
+    const std::vector<std::uint32_t> cells = {1};
+    const Netlist netlist = worker_netlist(problem, cells, 1e-7);
+    EXPECT_THAT(netlist.lines, Contains("i0 c0_n c0_p external"));  // into p, out of n
+    EXPECT_EQ(netlist.signals[0].minus, "c0_n");
+    EXPECT_EQ(netlist.signals[0].current, "vsup0#branch");
+    EXPECT_EQ(netlist.signals[0].supply_v, 1.2);
+}
+
 TEST(DeckWriter, ParametersReachDevicesWithAllTheirDigits) {
     // A current of 1/3 A through 1 ohm, its value handed through .param and an instance parameter; ngspice prints what arrives.
     const double value = 0.998237605e9 / 3.0;

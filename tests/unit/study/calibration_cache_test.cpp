@@ -79,13 +79,14 @@ void rewrite(const std::filesystem::path& file, const std::function<void(io::Jso
     io::write_json(file, entry);
 }
 
-INSTANTIATE_TEST_SUITE_P(CalibrationCache, Damaged,
-                         testing::Values([](const std::filesystem::path& f) { std::filesystem::resize_file(f, std::filesystem::file_size(f) / 2); },
-                                         [](const std::filesystem::path& f) { std::ofstream{f} << ""; },
-                                         [](const std::filesystem::path& f) { rewrite(f, [](io::Json& e) { e["calibration"]["coupling_rate_rad_per_s"] = 1.0; }); },
-                                         [](const std::filesystem::path& f) { rewrite(f, [](io::Json& e) { e["key"] = "another cell's"; }); },
-                                         [](const std::filesystem::path& f) { rewrite(f, [](io::Json& e) { e["schema"] = "entrain.calibration/0"; }); },
-                                         [](const std::filesystem::path& f) { rewrite(f, [](io::Json& e) { e["calibration"].erase("offset_rad"); }); }));
+INSTANTIATE_TEST_SUITE_P(
+    CalibrationCache, Damaged,
+    testing::Values([](const std::filesystem::path& f) { std::filesystem::resize_file(f, std::filesystem::file_size(f) / 2); },
+                    [](const std::filesystem::path& f) { std::ofstream{f} << ""; },
+                    [](const std::filesystem::path& f) { rewrite(f, [](io::Json& e) { e["calibration"]["coupling_rate_rad_per_s"] = 1.0; }); },
+                    [](const std::filesystem::path& f) { rewrite(f, [](io::Json& e) { e["key"] = "another cell's"; }); },
+                    [](const std::filesystem::path& f) { rewrite(f, [](io::Json& e) { e["schema"] = "entrain.calibration/0"; }); },
+                    [](const std::filesystem::path& f) { rewrite(f, [](io::Json& e) { e["calibration"].erase("offset_rad"); }); }));
 
 TEST(CalibrationCache, FolderThatCannotBeWrittenCostsTimeOnly) {
     Counter counter;
