@@ -9,6 +9,8 @@
 #include "core/quantity.hpp"
 #include "engines/exact/plugin.hpp"
 #include "engines/exact/transient.hpp"
+#include "problem/problem.hpp"
+#include "problem/solution.hpp"
 
 namespace entrain::engines::exact {
 
@@ -130,13 +132,18 @@ OscillatorSolution solve_one(const Eigen::VectorXd& drive, double detuning, doub
     return solution;
 }
 
-void check(const ExactProblem& p) {
+/// The exact problem in `problem`, checked.
+const ExactProblem& checked(const problem::Problem& problem) {
+    const ExactProblem* stated = std::get_if<ExactProblem>(&problem);
+    if (stated == nullptr) throw std::invalid_argument{"exact: solves exact problems only"};
+    const ExactProblem& p = *stated;
     const Eigen::Index n = p.drive.rows();
     if (p.drive.cols() != p.dimension || p.start.rows() != n || p.start.cols() != p.dimension || p.detuning.size() != n || p.raw_shift.size() != n ||
         p.rule.max_time.size() != n)
-        throw std::logic_error{"exact: the problem's arrays disagree in size"};
+        throw std::invalid_argument{"exact: the problem's arrays disagree in size"};
     if (p.dimension != 2 && !(p.detuning.isZero(0.0) && p.raw_shift.isZero(0.0)))
-        throw std::logic_error{"exact: detuning and phase shift are rotations of the plane, the problem has d = " + std::to_string(p.dimension)};
+        throw std::invalid_argument{"exact: detuning and phase shift are rotations of the plane, the problem has d = " + std::to_string(p.dimension)};
+    return p;
 }
 
 class Exact final : public Engine {
@@ -145,8 +152,7 @@ class Exact final : public Engine {
     [[nodiscard]] problem::Fidelity fidelity() const override { return problem::Fidelity::exact; }
 
     [[nodiscard]] problem::Solution solve(const problem::Problem& problem, const RunOptions& run) const override {
-        const ExactProblem& p = std::get<ExactProblem>(problem);
-        check(p);
+        const ExactProblem& p = checked(problem);
         const std::clock_t begin = std::clock();
         const Eigen::Index n = p.drive.rows();
         problem::Solution solution;
@@ -172,7 +178,7 @@ class Exact final : public Engine {
     }
 
     [[nodiscard]] CostEstimate estimate(const problem::Problem& problem, const RunOptions& /*run*/) const override {
-        const ExactProblem& p = std::get<ExactProblem>(problem);
+        const ExactProblem& p = checked(problem);
         const auto n = static_cast<double>(p.drive.rows());
         const double components = p.dimension == 2 ? 1.0 : p.dimension;
         CostEstimate estimate;

@@ -1,6 +1,13 @@
 #pragma once
+#include <Eigen/Core>
+#include <span>
+#include <vector>
+
+#include "attention/layer.hpp"
+#include "core/fields.hpp"
 #include "mechanisms/fixed_query/coupling.hpp"
 #include "mechanisms/mechanism.hpp"
+#include "network/oscillator_network.hpp"
 
 namespace entrain::mechanisms::fixed_query {
 

@@ -1,4 +1,11 @@
+#include <Eigen/Core>
+#include <string>
+
 #include "core/error.hpp"
+#include "core/random.hpp"
+#include "network/oscillator_network.hpp"
+#include "problem/instance.hpp"
+#include "problem/problem.hpp"
 #include "substrates/ideal/plugin.hpp"
 
 namespace entrain::substrates::ideal {
