@@ -71,6 +71,20 @@ FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& 
                                  substrate.cell(), reference, frequency_agreement, max_frequency_rounds)};
 }
 
+/// Frequency at step -> 0 from three steps: the error of the trapezoidal rule is a series in h^2 (Neville's scheme).
+double extrapolated_frequency(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, const engines::RunOptions& run) {
+    std::array<double, 3> f{c.frequency_at_step_hz};
+    std::array<double, 3> h2{};  // in units of the squared period
+    for (std::size_t k = 0; k < f.size(); ++k) {
+        const int finer = points << k;
+        h2[k] = std::pow(problem::steps_per_period(finer), -2.0);
+        if (k > 0) f[k] = free_run(substrate, engine, f[k - 1], finer, c, run).frequency_hz;
+    }
+    for (std::size_t order = 1; order < f.size(); ++order)
+        for (std::size_t k = f.size() - 1; k >= order; --k) f[k] += (f[k] - f[k - 1]) * h2[k] / (h2[k - order] - h2[k]);
+    return f.back();
+}
+
 /// Offset at drive 0.25, slope and largest residual of the raw phase error over the drives.
 void measure_phase_error(const substrates::Substrate& substrate, const engines::Engine& engine, int points, Calibration& c, double rate_estimate,
                          const engines::RunOptions& run) {
@@ -193,12 +207,7 @@ Calibration calibrate(const substrates::Substrate& substrate, const engines::Eng
     c.amplitude = at_step.amplitude;
     c.power_w = at_step.power_w;
     tell(0.1);
-    // Richardson: the error of the trapezoidal rule is a series in h^2.
-    const double half = free_run(substrate, engine, at_step.frequency_hz, 2 * points, c, quiet).frequency_hz;
-    const double quarter = free_run(substrate, engine, half, 4 * points, c, quiet).frequency_hz;
-    const double first = (4.0 * half - at_step.frequency_hz) / 3.0;
-    const double second = (4.0 * quarter - half) / 3.0;
-    c.frequency_hz = (16.0 * second - first) / 15.0;
+    c.frequency_hz = extrapolated_frequency(substrate, engine, points, c, quiet);
     c.reference_current_a = substrate.reference_current(c.amplitude, c.frequency_at_step_hz);
     tell(0.2);
 

@@ -93,8 +93,6 @@ std::string instance(const problem::CircuitProblem& problem, const problem::Cell
     return line;
 }
 
-double step(const problem::CircuitProblem& problem) { return 1.0 / (problem.reference_hz * problem.points_per_period); }
-
 /// SIN card arguments of cos(w t + phase): ngspice's last argument is the phase of a sine in degrees.
 std::string cosine(const std::string& frequency, double phase) { return fmt::format("SIN(0 1 {} 0 0 {})", frequency, number(degrees(phase) + 90.0)); }
 
@@ -161,7 +159,7 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
             netlist.lines.push_back(fmt::format("va{0} a{0} 0 {1}", a, cosine(number(problem.reference_hz), problem.anchors[a].phase)));
     }
     netlist.lines.push_back(options_line(problem));
-    netlist.lines.push_back(fmt::format(".tran {0} {1} 0 {0} uic", number(step(problem)), number(stop_time)));
+    netlist.lines.push_back(fmt::format(".tran {0} {1} 0 {0} uic", number(problem::step_s(problem)), number(stop_time)));
     netlist.lines.push_back(".save none");
     netlist.lines.push_back(".end");
     return netlist;
@@ -183,7 +181,7 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
         "sign, minus offset.\n";
     text +=
         fmt::format(".param reference_hz={}   $ [Hz] of the anchors: the free cell's frequency at this very step\n", number(problem.reference_hz));
-    text += fmt::format(".param step_s={}   $ [s] fixed, {} points a period\n", number(step(problem)), problem.points_per_period);
+    text += fmt::format(".param step_s={}   $ [s] fixed, {} steps a period\n", number(problem::step_s(problem)), problem::steps_per_period(problem.points_per_period));
     text += fmt::format(".param stop_s={}   $ [s]\n", number(stop));
     text += fmt::format(".param save_from_s={}   $ [s]\n", number(save_from));
     if (!port.supply_pin.empty()) text += fmt::format(".param supply_v={}   $ [V]\n", number(port.supply_v));

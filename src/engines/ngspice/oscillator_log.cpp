@@ -3,6 +3,8 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 namespace entrain::engines::ngspice {
 
@@ -11,22 +13,32 @@ namespace {
 constexpr double weak_share = 0.1;     // of the healthy amplitude: a tenth is no oscillation a reader could lock on
 constexpr double growth_share = 0.01;  // between two judgements: what grows less is not starting up
 
-/// Least-squares slope [rad/s] of the last third of the trajectory.
+/// Least-squares slope [rad/s] of the last third of the trajectory, of means over the periods after which the time grid comes round: one period's phase jitters with the grid's place
+/// by some 1e-5 rad, the means do not.
 double drift_of_last_third(const problem::Trajectory& trajectory) {
-    const std::size_t first = trajectory.size() - std::max<std::size_t>(trajectory.size() / 3, 2);
+    const std::size_t span = std::min<std::size_t>(problem::grid_periods, trajectory.size() / 2);
+    const std::size_t first = std::min(trajectory.size() - trajectory.size() / 3, trajectory.size() - span - 1);
     const auto times = trajectory.times();
-    const double n = static_cast<double>(trajectory.size() - first);
-    double mean_time = 0.0;
-    double mean_phase = 0.0;
-    for (std::size_t k = first; k < trajectory.size(); ++k) {
-        mean_time += times[k] / n;
-        mean_phase += trajectory.phase(k) / n;
+    std::vector<double> time;
+    std::vector<double> phase;
+    for (std::size_t k = first; k + span <= trajectory.size(); ++k) {
+        double time_sum = 0.0;
+        double phase_sum = 0.0;
+        for (std::size_t j = k; j < k + span; ++j) {
+            time_sum += times[j] - times[first];
+            phase_sum += trajectory.phase(j) - trajectory.phase(first);
+        }
+        time.push_back(time_sum / static_cast<double>(span));
+        phase.push_back(phase_sum / static_cast<double>(span));
     }
+    const double n = static_cast<double>(time.size());
+    const double mean_time = std::accumulate(time.begin(), time.end(), 0.0) / n;
+    const double mean_phase = std::accumulate(phase.begin(), phase.end(), 0.0) / n;
     double covariance = 0.0;
     double variance = 0.0;
-    for (std::size_t k = first; k < trajectory.size(); ++k) {
-        covariance += (times[k] - mean_time) * (trajectory.phase(k) - mean_phase);
-        variance += (times[k] - mean_time) * (times[k] - mean_time);
+    for (std::size_t k = 0; k < time.size(); ++k) {
+        covariance += (time[k] - mean_time) * (phase[k] - mean_phase);
+        variance += (time[k] - mean_time) * (time[k] - mean_time);
     }
     return covariance / variance;
 }
@@ -97,7 +109,7 @@ problem::OscillatorSolution OscillatorLog::solution() const {
 
 problem::OscillatorSolution OscillatorLog::bench_solution() const {
     problem::OscillatorSolution solution = final_state();
-    if (trajectory_.size() >= 2) solution.frequency_difference = drift_of_last_third(trajectory_);
+    if (trajectory_.size() >= 4) solution.frequency_difference = drift_of_last_third(trajectory_);
     return solution;
 }
 

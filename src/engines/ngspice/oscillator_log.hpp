@@ -10,7 +10,7 @@
 namespace entrain::engines::ngspice {
 
 /// Periods that make up the final state: enough to average the 1e-3 degrees that Newton's tolerance leaves in a single one.
-inline constexpr int final_periods = 8;
+inline constexpr int final_periods = problem::grid_periods;
 
 /// What one period of one oscillator gave.
 struct PeriodSample {

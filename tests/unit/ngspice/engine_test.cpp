@@ -83,7 +83,7 @@ TEST(NgspiceEngine, FreeTankRunsAtItsFrequencyAtThisStep) {
     // The known frequency is that of a step of 20 ps, measured on a netlist without branch currents, where Newton's iteration stops at vntol = 1 uV:
     // that alone moves it by 2e-7. (With the cell's 0 V source abstol makes it go on; tighter tolerances then change less than 1e-9.)
     const double expected = unwarped(testing::tank_frequency_20ps, 20e-12);
-    EXPECT_NEAR(unwarped(problem.reference_hz, 1.0 / (50 * problem.reference_hz)) / expected, 1.0, 3e-7);
+    EXPECT_NEAR(unwarped(problem.reference_hz, problem::step_s(problem)) / expected, 1.0, 3e-7);
     EXPECT_NEAR(solution.oscillators[0].amplitude, testing::tank_amplitude, 0.001);
     EXPECT_EQ(solution.oscillators[0].trajectory.size(), 90U);
     EXPECT_EQ(solution.oscillators[0].stop, Stop::time_limit);
@@ -93,11 +93,14 @@ TEST(NgspiceEngine, FreeTankRunsAtItsFrequencyAtThisStep) {
     EXPECT_NEAR(solution.oscillators[0].trajectory.energies().back(), 89.5 / problem.reference_hz * solution.oscillators[0].mean_power,
                 1e-2 * 89.5e-9 * solution.oscillators[0].mean_power);
     EXPECT_DOUBLE_EQ(solution.cost.simulated_periods, 90.0);
-    EXPECT_NEAR(solution.cost.points, 90 * 50, 15);  // the first steps are shorter
+    EXPECT_NEAR(solution.cost.points, 90 * problem::steps_per_period(50), 15);  // the first steps are shorter
 }
 
 /// Anchors' frequency of the tank at 50 points per period, which the test above confirms.
-double tank_frequency() { return unwarped(testing::tank_frequency_20ps, 20e-12) * (std::numbers::pi / 50.0) / std::tan(std::numbers::pi / 50.0); }
+double tank_frequency() {
+    const double half_step = std::numbers::pi / problem::steps_per_period(50);  // [rad]
+    return unwarped(testing::tank_frequency_20ps, 20e-12) * half_step / std::tan(half_step);
+}
 
 TEST(NgspiceEngine, DrivenTanksSettleAtTheDrivesAnglePlusTheKnownOffset) {
     problem::CircuitProblem problem = testing::driven_tanks({0.4, 1.8, -2.5}, 0.1);
