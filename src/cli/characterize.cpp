@@ -10,11 +10,17 @@ int characterize_command(const std::string& config, const CommonOptions& options
     const std::string started = utc_now("%Y-%m-%dT%H:%M:%SZ");
     const Progress progress = make_progress(options.quiet);
     Configuration c = load_configuration(config, overrides_of(options), Scope::substrate_only);
-    if (c.substrate_plugin->dimensionless()) throw UserError{c.places.at("substrate.kind"), fmt::format("substrate.kind: {} is a textbook oscillator without a circuit: there is nothing to measure", c.substrate.kind)};
+    if (c.substrate_plugin->dimensionless())
+        throw UserError{c.places.at("substrate.kind"),
+                        fmt::format("substrate.kind: {} is a textbook oscillator without a circuit: there is nothing to measure", c.substrate.kind)};
     OutputFolder folder{options, config, "characterize"};
     const problem::Calibration k = calibration_for(c, jobs_of(options), progress);
     const io::Json report = {{"schema", "entrain.characterization/1"},
-                             {"substrate", {{"kind", c.substrate.kind}, {"corner", c.substrate.corner}, {"cell", c.substrate_plugin->cell()}, {"injection", c.substrate_plugin->injection()}}},
+                             {"substrate",
+                              {{"kind", c.substrate.kind},
+                               {"corner", c.substrate.corner},
+                               {"cell", c.substrate_plugin->cell()},
+                               {"injection", c.substrate_plugin->injection()}}},
                              {"options", {{"method", "trap"}, {"points_per_period", c.simulation.points_per_period}, {"reltol", 1e-6}}},
                              {"frequency_hz", k.frequency_hz},
                              {"frequency_at_step_hz", k.frequency_at_step_hz},
@@ -39,14 +45,18 @@ int characterize_command(const std::string& config, const CommonOptions& options
         return done;
     }
     const auto row = [](std::string_view name, const std::string& value) { fmt::print("  {:<26} {}\n", name, value); };
-    fmt::print("{} cell {} ({} corner), injection {:.3g}\n", c.substrate.kind, c.substrate_plugin->cell(), c.substrate.corner, c.substrate_plugin->injection());
-    row("frequency", fmt::format("{:.9g} Hz (step -> 0), {:.9g} Hz at {} points per period", k.frequency_hz, k.frequency_at_step_hz, c.simulation.points_per_period));
+    fmt::print("{} cell {} ({} corner), injection {:.3g}\n", c.substrate.kind, c.substrate_plugin->cell(), c.substrate.corner,
+               c.substrate_plugin->injection());
+    row("frequency", fmt::format("{:.9g} Hz (step -> 0), {:.9g} Hz at {} points per period", k.frequency_hz, k.frequency_at_step_hz,
+                                 c.simulation.points_per_period));
     row("amplitude", fmt::format("{:.4g} {}", k.amplitude, k.amplitude_unit));
     row("power", fmt::format("{:.4g} W", k.power_w));
     row("reference current", fmt::format("{:.4g} A", k.reference_current_a));
-    row("coupling rate K", fmt::format("{:.5g} rad/s from the lock range (K/w0 = {:.5g})", k.coupling_rate, k.coupling_rate / (turn * k.frequency_at_step_hz)));
+    row("coupling rate K",
+        fmt::format("{:.5g} rad/s from the lock range (K/w0 = {:.5g})", k.coupling_rate, k.coupling_rate / (turn * k.frequency_at_step_hz)));
     row("lock range", fmt::format("{:.9g} .. {:.9g} Hz", k.lock_range_low_hz, k.lock_range_high_hz));
-    row("raw phase error", fmt::format("{:.4g} deg at drive 0.25, slope {:.4g} deg; largest residual {:.2g} deg", degrees(k.offset_rad), degrees(k.slope_rad), degrees(k.residual_rad)));
+    row("raw phase error", fmt::format("{:.4g} deg at drive 0.25, slope {:.4g} deg; largest residual {:.2g} deg", degrees(k.offset_rad),
+                                       degrees(k.slope_rad), degrees(k.residual_rad)));
     fmt::print("  results in {}\n", folder.path().string());
     return done;
 }

@@ -11,7 +11,7 @@ enum ExitStatus : int { done = 0, incomplete = 1, bad_input = 2, internal_error 
 
 /// Options every command shares, as given on the command line.
 struct CommonOptions {
-    std::string out;                     ///< "": runs/<config name>-<UTC time>
+    std::string out;  ///< "": runs/<config name>-<UTC time>
     bool force = false;
     std::vector<std::string> overrides;  ///< --set KEY=VALUE
     int jobs = 0;                        ///< 0: number of cores

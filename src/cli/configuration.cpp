@@ -10,11 +10,11 @@
 #include "catalogue/engines.hpp"
 #include "catalogue/mechanisms.hpp"
 #include "catalogue/substrates.hpp"
-#include "cli/version.hpp"
 #include "config/corner.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/sha256.hpp"
+#include "embedded/version.hpp"
 
 namespace entrain::cli {
 namespace {
@@ -23,21 +23,25 @@ namespace {
 void reserved(FieldVisitor& v, std::string_view name, const std::string& preset, const std::string& doc) {
     v.word(name,
            {{preset},
-            [preset](const std::string& text) -> std::string { return text == preset ? "" : fmt::format("'{}' is not available yet; only {} is accepted", text, preset); },
+            [preset](const std::string& text) -> std::string {
+                return text == preset ? "" : fmt::format("'{}' is not available yet; only {} is accepted", text, preset);
+            },
             [preset] { return preset; }},
            doc);
 }
 
 /// The plug-in that `section.key` names, or a diagnostic with a suggestion.
 template <class Catalogue>
-auto choose(const config::Node& root, const std::string& section, const std::string& key, const Catalogue& catalogue, Diagnostics& diagnostics) -> decltype(catalogue.front().create()) {
+auto choose(const config::Node& root, const std::string& section, const std::string& key, const Catalogue& catalogue, Diagnostics& diagnostics)
+    -> decltype(catalogue.front().create()) {
     const config::Node* map = root.find(section);
     const config::Node* word = map != nullptr ? map->find(key) : nullptr;
     if (word == nullptr || word->kind != config::Node::Kind::scalar) return nullptr;  // the reader reports what is missing or of the wrong type
     if (auto plugin = create(catalogue, word->scalar)) return plugin;
     std::vector<std::string> names;
     for (const auto& entry : catalogue) names.emplace_back(entry.name);
-    diagnostics.add(word->where, fmt::format("{}.{}: there is no '{}' (expected {}).{}", section, key, word->scalar, fmt::join(names, " | "), did_you_mean(word->scalar, names)));
+    diagnostics.add(word->where, fmt::format("{}.{}: there is no '{}' (expected {}).{}", section, key, word->scalar, fmt::join(names, " | "),
+                                             did_you_mean(word->scalar, names)));
     return nullptr;
 }
 
@@ -47,7 +51,11 @@ void check_unchanged(const std::string& expected, const std::filesystem::path& f
     if (expected.empty()) return;
     const std::string found = checksum_of(file);
     if (found != expected)
-        diagnostics.add(where, fmt::format("{} has changed since this file was written (sha256 {:.12}..., expected {:.12}...). Restore it, or run the original configuration.", file.string(), found, expected));
+        diagnostics.add(
+            where,
+            fmt::format(
+                "{} has changed since this file was written (sha256 {:.12}..., expected {:.12}...). Restore it, or run the original configuration.",
+                file.string(), found, expected));
 }
 
 std::filesystem::path corner_file(const Configuration& c) { return models_folder() / c.substrate.kind / (c.substrate.corner + ".yaml"); }
@@ -57,20 +65,27 @@ void configure_substrate(Configuration& c, Diagnostics& diagnostics) {
     const std::vector<substrates::ParameterSpec> specs = c.substrate_plugin->parameters();
     substrates::Corner corner;
     if (!config::is_plain_name(c.substrate.corner)) {
-        diagnostics.add(c.places.at("substrate.corner"), fmt::format("substrate.corner: '{}' is not a corner name (expected the name of a file in models/{}/ without .yaml: letters, digits, - and _)", c.substrate.corner, c.substrate.kind));
+        diagnostics.add(
+            c.places.at("substrate.corner"),
+            fmt::format(
+                "substrate.corner: '{}' is not a corner name (expected the name of a file in models/{}/ without .yaml: letters, digits, - and _)",
+                c.substrate.corner, c.substrate.kind));
         return;
     }
     if (specs.empty()) {
-        if (!c.substrate.parameters.empty()) diagnostics.add(c.substrate.parameters.front().where, fmt::format("substrate.parameters: '{}' has no parameters", c.substrate.kind));
+        if (!c.substrate.parameters.empty())
+            diagnostics.add(c.substrate.parameters.front().where, fmt::format("substrate.parameters: '{}' has no parameters", c.substrate.kind));
     } else {
         const std::filesystem::path file = corner_file(c);
         if (!std::filesystem::exists(file)) {
-            diagnostics.add(c.places.at("substrate.corner"), fmt::format("substrate.corner: there is no corner '{}' of {} (expected a file {})", c.substrate.corner, c.substrate.kind, file.string()));
+            diagnostics.add(c.places.at("substrate.corner"), fmt::format("substrate.corner: there is no corner '{}' of {} (expected a file {})",
+                                                                         c.substrate.corner, c.substrate.kind, file.string()));
             return;
         }
         std::vector<config::ModelParameterSpec> wanted;
         for (const auto& spec : specs) wanted.push_back({spec.name, spec.unit, spec.range});
-        for (const auto& [name, p] : config::resolve_corner(config::read_model_file(file), wanted, c.substrate.parameters, diagnostics)) corner[name] = {p.value, p.unit, p.source};
+        for (const auto& [name, p] : config::resolve_corner(config::read_model_file(file), wanted, c.substrate.parameters, diagnostics))
+            corner[name] = {p.value, p.unit, p.source};
         check_unchanged(c.checksums.corner, file, c.places.at("checksums.corner"), diagnostics);
         c.checksums.corner = checksum_of(file);
     }
@@ -99,7 +114,8 @@ void Configuration::describe(FieldVisitor& v) {
                 if (mechanism_plugin) mechanism_plugin->describe(s);
             },
             "the trained layer and its mechanism");
-        v.section("mapping", [this](FieldVisitor& s) { mapping.describe(s); }, "how weights reach the hardware's range");
+        v.section(
+            "mapping", [this](FieldVisitor& s) { mapping.describe(s); }, "how weights reach the hardware's range");
     }
     v.section(
         "substrate",
@@ -134,7 +150,8 @@ void Configuration::describe(FieldVisitor& v) {
             "deviations of real hardware");
         reserved(v, "hardware_calibration", "none", "what a chip may trim per device");
         start.describe(v);
-        v.section("readout", [this](FieldVisitor& s) { readout.describe(s); }, "when and how phases are read");
+        v.section(
+            "readout", [this](FieldVisitor& s) { readout.describe(s); }, "when and how phases are read");
         v.section(
             "compare", [](FieldVisitor& s) { reserved(s, "equal", "none", "what compare holds equal"); }, "for the compare command");
     }
@@ -157,7 +174,9 @@ Configuration load_configuration(const std::filesystem::path& file, const std::v
     for (const std::string& assignment : overrides) config::apply_override(c.root, assignment);
     Diagnostics diagnostics;
     for (const char* list : {"substrates", "engines"})
-        if (const config::Node* node = c.root.find(list)) diagnostics.add(node->where, fmt::format("{}: a list of rows is for `entrain compare`, which comes later (expected {}: one map)", list, std::string{list}.substr(0, std::string{list}.size() - 1)));
+        if (const config::Node* node = c.root.find(list))
+            diagnostics.add(node->where, fmt::format("{}: a list of rows is for `entrain compare`, which comes later (expected {}: one map)", list,
+                                                     std::string{list}.substr(0, std::string{list}.size() - 1)));
     diagnostics.throw_if_any();
     if (scope == Scope::whole) c.mechanism_plugin = choose(c.root, "layer", "mechanism", mechanisms::catalogue(), diagnostics);
     c.substrate_plugin = choose(c.root, "substrate", "kind", substrates::catalogue(), diagnostics);
@@ -171,14 +190,16 @@ Configuration load_configuration(const std::filesystem::path& file, const std::v
             return unused.contains(e.key);
         });
     config::Reader reader{c.root, "", diagnostics, c.places};
-    reader.require(scope == Scope::whole ? std::vector<std::string>{"version", "layer", "layer.mechanism", "layer.weights", "layer.inputs", "layer.heads", "substrate", "substrate.kind", "engine", "engine.kind"}
+    reader.require(scope == Scope::whole ? std::vector<std::string>{"version", "layer", "layer.mechanism", "layer.weights", "layer.inputs",
+                                                                    "layer.heads", "substrate", "substrate.kind", "engine", "engine.kind"}
                                          : std::vector<std::string>{"version", "substrate", "substrate.kind", "engine", "engine.kind"});
     c.describe(reader);
     reader.finish();
     if (c.substrate.name.empty()) c.substrate.name = c.substrate.kind;
     if (c.substrate_plugin) configure_substrate(c, diagnostics);
     if (c.substrate_plugin && c.engine_plugin && !c.substrate_plugin->supports(c.engine_plugin->fidelity()))
-        diagnostics.add(c.places.at("engine.kind"), fmt::format("engine.kind: {} cannot be simulated by {} (it has no such problem)", c.substrate.kind, c.engine));
+        diagnostics.add(c.places.at("engine.kind"),
+                        fmt::format("engine.kind: {} cannot be simulated by {} (it has no such problem)", c.substrate.kind, c.engine));
     diagnostics.throw_if_any();
     return c;
 }
@@ -198,13 +219,15 @@ Inputs load_inputs(Configuration& c) {
     c.checksums.inputs = checksum_of(c.layer.inputs);
 
     if (const config::Node* layer = c.root.find("layer"); layer != nullptr && c.layer.sequences.empty()) {
-        if (const config::Node* list = layer->find("sequences")) diagnostics.add(list->where, "layer.sequences is empty (expected at least one sequence, or no such key for all)");
+        if (const config::Node* list = layer->find("sequences"))
+            diagnostics.add(list->where, "layer.sequences is empty (expected at least one sequence, or no such key for all)");
         for (std::size_t i = 0; i < inputs.all.size(); ++i) c.layer.sequences.push_back(static_cast<std::int64_t>(i));
     }
     std::set<std::int64_t> seen;
     for (const std::int64_t index : c.layer.sequences) {
         if (index >= static_cast<std::int64_t>(inputs.all.size()))
-            diagnostics.add(c.places.at("layer.sequences"), fmt::format("layer.sequences: {} is out of range (expected 0..{}: {} has {} sequences)", index, inputs.all.size() - 1, c.layer.inputs, inputs.all.size()));
+            diagnostics.add(c.places.at("layer.sequences"), fmt::format("layer.sequences: {} is out of range (expected 0..{}: {} has {} sequences)",
+                                                                        index, inputs.all.size() - 1, c.layer.inputs, inputs.all.size()));
         else if (!seen.insert(index).second)
             diagnostics.add(c.places.at("layer.sequences"), fmt::format("layer.sequences: {} is listed twice", index));
         else
@@ -212,8 +235,11 @@ Inputs load_inputs(Configuration& c) {
     }
     const int limit = c.substrate_plugin->max_dimension();
     if (limit > 0 && inputs.layer.oscillator_dimension > limit)
-        diagnostics.add(c.places.at("substrate.kind"), fmt::format("substrate.kind: {} carries oscillators of dimension {} (one phase), but {} has anchors of dimension {}. Use substrate ideal.", c.substrate.kind, limit,
-                                                                   c.layer.weights, inputs.layer.oscillator_dimension));
+        diagnostics.add(
+            c.places.at("substrate.kind"),
+            fmt::format(
+                "substrate.kind: {} carries oscillators of dimension {} (one phase), but {} has anchors of dimension {}. Use substrate ideal.",
+                c.substrate.kind, limit, c.layer.weights, inputs.layer.oscillator_dimension));
     diagnostics.throw_if_any();
     return inputs;
 }
@@ -221,7 +247,8 @@ Inputs load_inputs(Configuration& c) {
 std::string resolved_yaml(Configuration& c) {
     config::Echo echo;
     c.describe(echo);
-    return fmt::format("# Written by entrain {} ({}): the run with every option spelled out. `entrain run` on this file gives the same numbers.\n{}", version, git_revision, echo.yaml());
+    return fmt::format("# Written by entrain {} ({}): the run with every option spelled out. `entrain run` on this file gives the same numbers.\n{}",
+                       version, git_revision, echo.yaml());
 }
 
 std::unique_ptr<engines::Engine> circuit_engine() {
@@ -239,7 +266,8 @@ std::filesystem::path models_folder() {
 
 energy::DigitalCosts digital_costs() {
     Diagnostics diagnostics;
-    const auto found = config::resolve_corner(config::read_model_file(models_folder() / "energy" / "digital.yaml"), {{"mac_fp32", "J", positive}, {"mac_int8", "J", positive}}, {}, diagnostics);
+    const auto found = config::resolve_corner(config::read_model_file(models_folder() / "energy" / "digital.yaml"),
+                                              {{"mac_fp32", "J", positive}, {"mac_int8", "J", positive}}, {}, diagnostics);
     diagnostics.throw_if_any();
     const auto figure = [&](const std::string& name) { return energy::CitedFigure{found.at(name).value, found.at(name).source}; };
     return {figure("mac_fp32"), figure("mac_int8")};

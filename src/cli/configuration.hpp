@@ -46,7 +46,7 @@ struct Configuration {
         std::string weights;
         std::string inputs;
         std::string corner;
-    } checksums;                              ///< of resolved.yaml: a changed input is refused; "" = not checked
+    } checksums;  ///< of resolved.yaml: a changed input is refused; "" = not checked
     substrates::Mapping mapping;
     substrates::Nonidealities nonidealities;
     study::Start start;
@@ -62,14 +62,15 @@ struct Configuration {
     void describe(FieldVisitor& visitor);
 };
 
-/// Reads a file and its --set overrides; chooses plug-ins by name, reads strictly, loads and checks the corner and configures the substrate. Reports all mistakes at once as UserError.
+/// Reads a file and its --set overrides; chooses plug-ins by name, reads strictly, loads and checks the corner and configures the substrate. Reports
+/// all mistakes at once as UserError.
 [[nodiscard]] Configuration load_configuration(const std::filesystem::path& file, const std::vector<std::string>& overrides, Scope scope);
 
 /// The layer and inputs a configuration names.
 struct Inputs {
     attention::Layer layer;
-    std::vector<attention::Sequence> all;      ///< every sequence of the inputs file
-    std::vector<attention::Sequence> chosen;   ///< those of layer.sequences, in that order
+    std::vector<attention::Sequence> all;     ///< every sequence of the inputs file
+    std::vector<attention::Sequence> chosen;  ///< those of layer.sequences, in that order
 };
 
 /// Loads and checks what the configuration names; fills layer.sequences, absolute paths and checksums of `configuration` for resolved.yaml.
@@ -78,7 +79,8 @@ struct Inputs {
 /// The text of resolved.yaml.
 [[nodiscard]] std::string resolved_yaml(Configuration& configuration);
 
-/// The engine that simulates circuits, with its own defaults: calibrations are made with it whatever engine the run uses. MissingComponent if there is none.
+/// The engine that simulates circuits, with its own defaults: calibrations are made with it whatever engine the run uses. MissingComponent if there
+/// is none.
 [[nodiscard]] std::unique_ptr<engines::Engine> circuit_engine();
 
 /// Folder of models/: $ENTRAIN_MODELS, else the source tree's.

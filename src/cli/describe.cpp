@@ -7,8 +7,8 @@
 #include "catalogue/substrates.hpp"
 #include "cli/commands.hpp"
 #include "cli/configuration.hpp"
-#include "cli/version.hpp"
 #include "core/error.hpp"
+#include "embedded/version.hpp"
 
 namespace entrain::cli {
 namespace {
@@ -23,7 +23,9 @@ void print_table(const std::vector<config::ReferenceRow>& rows) {
         preset = std::max(preset, row.preset.size());
     }
     fmt::print("  {:<{}}  {:<{}}  {:<{}}  {}\n", "key", key, "type", type, "default", preset, "meaning");
-    for (const auto& row : rows) fmt::print("  {:<{}}  {:<{}}  {:<{}}  {}{}\n", row.key, key, row.type, type, row.preset, preset, row.doc, row.range.empty() ? "" : " (" + row.range + ")");
+    for (const auto& row : rows)
+        fmt::print("  {:<{}}  {:<{}}  {:<{}}  {}{}\n", row.key, key, row.type, type, row.preset, preset, row.doc,
+                   row.range.empty() ? "" : " (" + row.range + ")");
     fmt::print("\n");
 }
 
@@ -93,12 +95,15 @@ int describe_command(const std::string& kind, const std::string& name) {
         print_table(reference.rows());
         found = true;
     }
-    if (!found) throw UserError{fmt::format("describe: there is no {} '{}' (expected {}).{}", kind, name, fmt::join(candidates, " | "), did_you_mean(name, candidates))};
+    if (!found)
+        throw UserError{
+            fmt::format("describe: there is no {} '{}' (expected {}).{}", kind, name, fmt::join(candidates, " | "), did_you_mean(name, candidates))};
     return done;
 }
 
 int list_command() {
-    fmt::print("mechanisms  {}\nsubstrates  {}\nengines     {}\n", fmt::join(names_of(mechanisms::catalogue()), ", "), fmt::join(names_of(substrates::catalogue()), ", "), fmt::join(names_of(engines::catalogue()), ", "));
+    fmt::print("mechanisms  {}\nsubstrates  {}\nengines     {}\n", fmt::join(names_of(mechanisms::catalogue()), ", "),
+               fmt::join(names_of(substrates::catalogue()), ", "), fmt::join(names_of(engines::catalogue()), ", "));
     return done;
 }
 

@@ -12,7 +12,9 @@ namespace {
 using entrain::cli::CommonOptions;
 
 void add_common(CLI::App& app, CommonOptions& o) {
-    app.add_option("--set", o.overrides, "override a key: dotted KEY=VALUE, list index as a number (repeatable)")->take_all()->allow_extra_args(false);
+    app.add_option("--set", o.overrides, "override a key: dotted KEY=VALUE, list index as a number (repeatable)")
+        ->take_all()
+        ->allow_extra_args(false);
     app.add_flag("--quiet", o.quiet, "no progress");
 }
 
@@ -50,7 +52,10 @@ int guarded(const std::function<int()>& command) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app{"Entrain: can attention be computed by oscillators, and at what cost? Lowers a trained attention layer into an oscillator circuit, simulates it, reads it out and checks it.", "entrain"};
+    CLI::App app{
+        "Entrain: can attention be computed by oscillators, and at what cost? Lowers a trained attention layer into an oscillator circuit, simulates "
+        "it, reads it out and checks it.",
+        "entrain"};
     app.require_subcommand(1);
     app.set_help_all_flag("--help-all", "help of every command");
     CommonOptions options;
@@ -75,7 +80,8 @@ int main(int argc, char** argv) {
     auto* compare = app.add_subcommand("compare", "one layer on several substrates and engines, one table (comes later)");
     with_config(compare);
     compare->allow_extras();
-    compare->callback([&] { command = []() -> int { throw entrain::UserError{"compare is not available yet: use `entrain run CONFIG` once per substrate"}; }; });
+    compare->callback(
+        [&] { command = []() -> int { throw entrain::UserError{"compare is not available yet: use `entrain run CONFIG` once per substrate"}; }; });
 
     auto* netlist = app.add_subcommand("netlist", "write the circuits that run simulates as stand-alone SPICE decks");
     with_config(netlist);
@@ -103,7 +109,9 @@ int main(int argc, char** argv) {
     describe->callback([&] { command = [&] { return entrain::cli::describe_command(kind, name); }; });
 
     app.add_subcommand("list", "mechanisms, substrates, engines")->callback([&] { command = [] { return entrain::cli::list_command(); }; });
-    app.add_subcommand("version", "version, git revision, ngspice and library versions")->callback([&] { command = [] { return entrain::cli::version_command(); }; });
+    app.add_subcommand("version", "version, git revision, ngspice and library versions")->callback([&] {
+        command = [] { return entrain::cli::version_command(); };
+    });
 
     try {
         app.parse(argc, argv);

@@ -50,7 +50,8 @@ problem::CircuitProblem restricted(const problem::CircuitProblem& whole, Keep&& 
 double stop_time(const study::Prepared& prepared, const problem::CircuitProblem& circuit) {
     double longest = 20.0 / circuit.reference_hz;  // the last 20 periods are saved
     for (Eigen::Index i = 0; i < prepared.rule.rate.size(); ++i) {
-        const double predicted = problem::predicted_settling_time(prepared.rule.rate(i), study::distance_to_target(prepared.instance, i), prepared.rule.remaining.value());
+        const double predicted =
+            problem::predicted_settling_time(prepared.rule.rate(i), study::distance_to_target(prepared.instance, i), prepared.rule.remaining.value());
         longest = std::max(longest, run_margin * std::min(predicted, prepared.rule.max_time(i)));
     }
     return longest;
@@ -63,10 +64,12 @@ int netlist_command(const std::string& config, const CommonOptions& options, std
     const std::unique_ptr<Experiment> experiment = load_experiment(config, options, progress);
     study::TrialInput& trial = experiment->trial;
     if (trial.engine.fidelity() != problem::Fidelity::circuit)
-        throw UserError{experiment->configuration.places.at("engine.kind"), fmt::format("engine.kind: {} writes no netlists (expected ngspice)", experiment->configuration.engine)};
+        throw UserError{experiment->configuration.places.at("engine.kind"),
+                        fmt::format("engine.kind: {} writes no netlists (expected ngspice)", experiment->configuration.engine)};
     const int heads = trial.layer.heads;
     if (head && (*head < 0 || *head >= heads)) throw UserError{fmt::format("--head {} is out of range (expected 0..{})", *head, heads - 1)};
-    if (token && (*token < 0 || *token >= trial.sequences.front().tokens())) throw UserError{fmt::format("--token {} is out of range (expected 0..{})", *token, trial.sequences.front().tokens() - 1)};
+    if (token && (*token < 0 || *token >= trial.sequences.front().tokens()))
+        throw UserError{fmt::format("--token {} is out of range (expected 0..{})", *token, trial.sequences.front().tokens() - 1)};
 
     OutputFolder folder{options, config, "netlist"};
     trial.simulation.crossbar = problem::Crossbar::full;
@@ -83,7 +86,8 @@ int netlist_command(const std::string& config, const CommonOptions& options, std
         const bool by_head = whole.crosspoints.size() > couplings_per_deck || head.has_value();
         for (int h = 0; h < (by_head ? heads : 1); ++h) {
             if (head && h != *head) continue;
-            const problem::CircuitProblem part = restricted(whole, [&](const network::TokenId& id) { return (!by_head || id.head == h) && (!token || id.token == *token); });
+            const problem::CircuitProblem part =
+                restricted(whole, [&](const network::TokenId& id) { return (!by_head || id.head == h) && (!token || id.token == *token); });
             if (part.cells.empty()) continue;  // a padded token has no oscillator
             const std::string name = fmt::format("seq{}{}.cir", sequence.index, by_head ? fmt::format("_head{}", h) : "");
             folder.create();
@@ -93,8 +97,11 @@ int netlist_command(const std::string& config, const CommonOptions& options, std
     }
     if (written.empty()) throw UserError{"nothing to write: the chosen token is padded in every sequence"};
     folder.keep();
-    if (!options.json) fmt::print("{} decks in {}; run one with: ngspice -b {} -r {}.raw\n", written.size(), folder.path().string(), written.front(), written.front().substr(0, written.front().size() - 4));
-    else fmt::print("{}\n", io::Json({{"folder", folder.path().string()}, {"decks", written}}).dump(2));
+    if (!options.json)
+        fmt::print("{} decks in {}; run one with: ngspice -b {} -r {}.raw\n", written.size(), folder.path().string(), written.front(),
+                   written.front().substr(0, written.front().size() - 4));
+    else
+        fmt::print("{}\n", io::Json({{"folder", folder.path().string()}, {"decks", written}}).dump(2));
     return done;
 }
 

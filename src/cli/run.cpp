@@ -20,12 +20,15 @@ io::Json dry_run_json(const Experiment& experiment) {
     std::vector<double> settling;
     for (const double rate : prepared.rule.rate)
         if (rate > 0.0) settling.push_back(problem::predicted_settling_time(rate, radians(90.0), prepared.rule.tolerance.value()));
-    const auto quantile = [](const std::vector<double>& values, double q) { return values.empty() ? io::Json(nullptr) : io::number_or_null(metrics::quantile(values, q)); };
+    const auto quantile = [](const std::vector<double>& values, double q) {
+        return values.empty() ? io::Json(nullptr) : io::number_or_null(metrics::quantile(values, q));
+    };
     return {{"free_oscillators", prepared.instance.network.size()},
             {"anchors", prepared.instance.network.anchors.rows()},
             {"couplings", prepared.instance.network.couplings.size()},
             {"drive", {{"min", quantile(drive, 0.0)}, {"p5", quantile(drive, 0.05)}, {"median", quantile(drive, 0.5)}}},
-            {"predicted_settling_from_90_deg_s", {{"median", quantile(settling, 0.5)}, {"p95", quantile(settling, 0.95)}, {"max", quantile(settling, 1.0)}}},
+            {"predicted_settling_from_90_deg_s",
+             {{"median", quantile(settling, 0.5)}, {"p95", quantile(settling, 0.95)}, {"max", quantile(settling, 1.0)}}},
             {"netlists", cost.netlists},
             {"simulated_periods", cost.simulated_periods},
             {"wall_s", cost.wall_s},
@@ -60,7 +63,8 @@ int run_command(const std::string& config, const CommonOptions& options) {
     io::Json engine{{"kind", c.engine}};
     engine.update(engine_options.json());
     const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    const io::Json result = report::result_json({report::status_of(record), c.layer.mechanism, c.substrate.kind, c.substrate.corner, engine, c.readout.settle_tolerance.value(), wall, provenance(c, started)},
+    const io::Json result = report::result_json({report::status_of(record), c.layer.mechanism, c.substrate.kind, c.substrate.corner, engine,
+                                                 c.readout.settle_tolerance.value(), wall, provenance(c, started)},
                                                 experiment->trial, record);
     folder.create();
     write_file_atomically(folder.path() / "resolved.yaml", resolved_yaml(c));

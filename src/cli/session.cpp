@@ -11,9 +11,9 @@
 #include <mutex>
 #include <thread>
 
-#include "cli/version.hpp"
 #include "core/error.hpp"
 #include "core/sha256.hpp"
+#include "embedded/version.hpp"
 #include "study/calibrate.hpp"
 
 namespace entrain::cli {
@@ -69,15 +69,19 @@ Progress make_progress(bool quiet) {
     std::signal(SIGTERM, on_signal);
     Progress progress;
     progress.stop = &stop_flag;
-    if (!quiet) progress.report = [state = std::make_shared<ProgressState>()](const std::string& stage, double fraction) { show(*state, stage, fraction); };
+    if (!quiet)
+        progress.report = [state = std::make_shared<ProgressState>()](const std::string& stage, double fraction) { show(*state, stage, fraction); };
     return progress;
 }
 
 OutputFolder::OutputFolder(const CommonOptions& options, const std::filesystem::path& config, const char* command)
-    : path_{options.out.empty() ? std::filesystem::path{"runs"} / fmt::format("{}-{}", config.stem().string(), utc_now("%Y%m%dT%H%M%SZ")) : std::filesystem::path{options.out}} {
+    : path_{options.out.empty() ? std::filesystem::path{"runs"} / fmt::format("{}-{}", config.stem().string(), utc_now("%Y%m%dT%H%M%SZ"))
+                                : std::filesystem::path{options.out}} {
     if (!std::filesystem::exists(path_)) return;
-    if (!std::filesystem::is_directory(path_)) throw UserError{Location{path_.string()}, fmt::format("is not a folder (expected a new or empty folder for {})", command)};
-    if (!std::filesystem::is_empty(path_) && !options.force) throw UserError{Location{path_.string()}, "the output folder is not empty. Choose another with --out, or overwrite it with --force."};
+    if (!std::filesystem::is_directory(path_))
+        throw UserError{Location{path_.string()}, fmt::format("is not a folder (expected a new or empty folder for {})", command)};
+    if (!std::filesystem::is_empty(path_) && !options.force)
+        throw UserError{Location{path_.string()}, "the output folder is not empty. Choose another with --out, or overwrite it with --force."};
 }
 
 void OutputFolder::create() {
@@ -91,7 +95,9 @@ OutputFolder::~OutputFolder() {
     if (created_ && !kept_) std::filesystem::remove_all(path_, ignored);
 }
 
-int jobs_of(const CommonOptions& options) { return options.jobs > 0 ? options.jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency())); }
+int jobs_of(const CommonOptions& options) {
+    return options.jobs > 0 ? options.jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
 
 std::vector<std::string> overrides_of(const CommonOptions& options) {
     std::vector<std::string> overrides = options.overrides;
@@ -106,7 +112,8 @@ problem::Calibration calibration_for(const Configuration& c, int jobs, const Pro
     engines::RunOptions run;
     run.jobs = jobs;
     run.progress = progress;
-    return study::cached_calibration(study::calibration_key_text(*c.substrate_plugin, *engine, options), study::cache_folder(), [&] { return study::calibrate(*c.substrate_plugin, *engine, options, run); });
+    return study::cached_calibration(study::calibration_key_text(*c.substrate_plugin, *engine, options), study::cache_folder(),
+                                     [&] { return study::calibrate(*c.substrate_plugin, *engine, options, run); });
 }
 
 Experiment::Experiment(Configuration c, Inputs i, energy::DigitalCosts d, problem::Calibration k, int jobs, const Progress& progress)
@@ -128,14 +135,16 @@ Experiment::Experiment(Configuration c, Inputs i, energy::DigitalCosts d, proble
             .simulation = configuration.simulation,
             .streams = RandomStreams{static_cast<std::uint64_t>(configuration.seed)},
             .run = {.jobs = jobs, .progress = progress, .waves = {}, .waves_folder = {}}} {
-    if (trial.mapping.normalisation == network::Normalisation::full_scale) trial.mapping.head_full_scale = study::head_full_scale(inputs.layer, inputs.all, trial.mechanism);
+    if (trial.mapping.normalisation == network::Normalisation::full_scale)
+        trial.mapping.head_full_scale = study::head_full_scale(inputs.layer, inputs.all, trial.mechanism);
 }
 
 std::unique_ptr<Experiment> load_experiment(const std::string& config, const CommonOptions& options, const Progress& progress) {
     Configuration configuration = load_configuration(config, overrides_of(options), Scope::whole);
     Inputs inputs = load_inputs(configuration);
     problem::Calibration calibration = calibration_for(configuration, jobs_of(options), progress);
-    return std::make_unique<Experiment>(std::move(configuration), std::move(inputs), digital_costs(), std::move(calibration), jobs_of(options), progress);
+    return std::make_unique<Experiment>(std::move(configuration), std::move(inputs), digital_costs(), std::move(calibration), jobs_of(options),
+                                        progress);
 }
 
 io::Json provenance(Configuration& c, const std::string& started_utc) {

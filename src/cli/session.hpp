@@ -36,7 +36,8 @@ class OutputFolder {
 
 /// A configuration with its inputs, calibration and the trial they make. The trial refers to the other members: not movable.
 struct Experiment {
-    Experiment(Configuration configuration, Inputs inputs, energy::DigitalCosts digital, problem::Calibration calibration, int jobs, const Progress& progress);
+    Experiment(Configuration configuration, Inputs inputs, energy::DigitalCosts digital, problem::Calibration calibration, int jobs,
+               const Progress& progress);
     Experiment(const Experiment&) = delete;
     Experiment& operator=(const Experiment&) = delete;
 

@@ -13,7 +13,8 @@ int validate_command(const std::vector<std::string>& configs, const CommonOption
             Configuration configuration = load_configuration(file, overrides_of(options), Scope::whole);
             const Inputs inputs = load_inputs(configuration);
             if (!options.quiet)
-                fmt::print("{}: good: {} on {} with {}, {} sequences, {} heads, d = {}\n", file, configuration.layer.mechanism, configuration.substrate.kind, configuration.engine, inputs.chosen.size(), inputs.layer.heads,
+                fmt::print("{}: good: {} on {} with {}, {} sequences, {} heads, d = {}\n", file, configuration.layer.mechanism,
+                           configuration.substrate.kind, configuration.engine, inputs.chosen.size(), inputs.layer.heads,
                            inputs.layer.oscillator_dimension);
         } catch (const UserError& error) {
             found.insert(found.end(), error.diagnostics().begin(), error.diagnostics().end());

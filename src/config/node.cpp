@@ -264,7 +264,7 @@ class Builder final : public YAML::EventHandler {
 
     void start(const YAML::Mark& mark, Node::Kind kind, YAML::EmitterStyle::value style) {
         if (!open_.empty() && open_.back().node->kind == Node::Kind::map && !open_.back().key_read)
-            refuse(mark, "a list or map as a key (expected a name)");
+            refuse(mark, "a list or map as a key, or a bracket that is not closed (expected a name)");
         if (open_.size() == max_depth) refuse(mark, fmt::format("nesting deeper than {} levels (expected at most that many)", max_depth));
         Node node;
         node.kind = kind;
@@ -364,9 +364,10 @@ void apply_override(Node& root, const std::string& assignment) {
     const std::size_t equals = assignment.find('=');
     if (equals == std::string::npos) throw UserError{where, "no '=' (expected KEY=VALUE, for example seed=2)"};
     std::vector<std::string> parts;
-    for (std::size_t begin = 0, end = 0; end != equals; begin = end + 1) {
-        end = std::min(assignment.find('.', begin), equals);
+    for (std::size_t begin = 0; begin <= equals;) {
+        const std::size_t end = std::min(assignment.find('.', begin), equals);
         parts.push_back(assignment.substr(begin, end - begin));
+        begin = end + 1;
         if (parts.back().size() > max_key_bytes)
             throw UserError{where, fmt::format("a key part of {} bytes (expected at most {})", parts.back().size(), max_key_bytes)};
         if (parts.back().empty()) throw UserError{where, "an empty part in the key (expected dotted names, for example layer.heads)"};

@@ -81,6 +81,7 @@ class ValueReader {
         if (node_.kind != Node::Kind::scalar) return wrong_type(allowed);
         const std::string problem = f.assign(node_.scalar);
         if (problem.empty()) return "";
+        if (problem.find("expected") != std::string::npos) return fmt::format("is {}: {}", shown(node_.scalar), problem);
         return fmt::format("is {}: {} (expected {}).{}", shown(node_.scalar), problem, allowed, did_you_mean(node_.scalar, f.allowed));
     }
 

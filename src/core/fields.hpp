@@ -30,14 +30,40 @@ inline constexpr Interval fraction{0.0, 1.0, false};
 class FieldVisitor;
 
 /// Field of a quantity: the SI value in the unit `symbol`. (Not si_value, which is a macro of <signal.h>.)
-struct QuantityField { double* si; std::string_view symbol; Interval range; };
-struct NumberField { double* value; Interval range; };
-struct OptionalNumberField { std::optional<double>* value; Interval range; };    ///< null allowed
-struct IntegerField { std::int64_t* value; std::int64_t low; std::int64_t high; };
-struct OptionalIntegerField { std::optional<std::int64_t>* value; std::int64_t low; std::int64_t high; };
-struct FlagField { bool* value; };
-struct TextField { std::string* value; };
-struct IntegerListField { std::vector<std::int64_t>* value; std::int64_t low; std::int64_t high; };
+struct QuantityField {
+    double* si;
+    std::string_view symbol;
+    Interval range;
+};
+struct NumberField {
+    double* value;
+    Interval range;
+};
+struct OptionalNumberField {
+    std::optional<double>* value;
+    Interval range;
+};  ///< null allowed
+struct IntegerField {
+    std::int64_t* value;
+    std::int64_t low;
+    std::int64_t high;
+};
+struct OptionalIntegerField {
+    std::optional<std::int64_t>* value;
+    std::int64_t low;
+    std::int64_t high;
+};
+struct FlagField {
+    bool* value;
+};
+struct TextField {
+    std::string* value;
+};
+struct IntegerListField {
+    std::vector<std::int64_t>* value;
+    std::int64_t low;
+    std::int64_t high;
+};
 /// One word out of `allowed`, or any text that assign() accepts (allowed then lists the forms, e.g. "quantile: 0.99").
 /// assign returns "" or what is wrong.
 struct WordField {
@@ -46,16 +72,24 @@ struct WordField {
     std::function<std::string()> text;
 };
 /// A nested map with its own fields.
-struct SectionField { std::function<void(FieldVisitor&)> describe; };
+struct SectionField {
+    std::function<void(FieldVisitor&)> describe;
+};
 /// A map whose keys are not known to the code (keys of a model file); values stay text with their place.
-struct RawEntry { std::string key; std::string text; Location where; };
-struct RawMapField { std::vector<RawEntry>* entries; };
+struct RawEntry {
+    std::string key;
+    std::string text;
+    Location where;
+};
+struct RawMapField {
+    std::vector<RawEntry>* entries;
+};
 
 struct Field {
     std::string_view name;
     std::string_view doc;
-    std::variant<QuantityField, NumberField, OptionalNumberField, IntegerField, OptionalIntegerField, FlagField, TextField, IntegerListField, WordField,
-                 SectionField, RawMapField>
+    std::variant<QuantityField, NumberField, OptionalNumberField, IntegerField, OptionalIntegerField, FlagField, TextField, IntegerListField,
+                 WordField, SectionField, RawMapField>
         value;
     bool required = false;
 };
@@ -74,8 +108,12 @@ class FieldVisitor {
         q = Quantity<Unit>{si};
     }
     void number(std::string_view name, double& x, Interval range, std::string_view doc) { visit({name, doc, NumberField{&x, range}}); }
-    void number(std::string_view name, std::optional<double>& x, Interval range, std::string_view doc) { visit({name, doc, OptionalNumberField{&x, range}}); }
-    void integer(std::string_view name, std::int64_t& i, std::int64_t low, std::int64_t high, std::string_view doc) { visit({name, doc, IntegerField{&i, low, high}}); }
+    void number(std::string_view name, std::optional<double>& x, Interval range, std::string_view doc) {
+        visit({name, doc, OptionalNumberField{&x, range}});
+    }
+    void integer(std::string_view name, std::int64_t& i, std::int64_t low, std::int64_t high, std::string_view doc) {
+        visit({name, doc, IntegerField{&i, low, high}});
+    }
     void integer(std::string_view name, std::optional<std::int64_t>& i, std::int64_t low, std::int64_t high, std::string_view doc) {
         visit({name, doc, OptionalIntegerField{&i, low, high}});
     }
@@ -98,7 +136,10 @@ class FieldVisitor {
                WordField{allowed,
                          [&value, words](const std::string& text) -> std::string {
                              for (const auto& [word, e] : words)
-                                 if (word == text) { value = e; return ""; }
+                                 if (word == text) {
+                                     value = e;
+                                     return "";
+                                 }
                              return "unknown word";
                          },
                          [&value, words]() -> std::string {

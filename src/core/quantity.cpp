@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.hpp"
@@ -36,19 +39,23 @@ std::invalid_argument not_a_number(std::string_view text, std::string_view symbo
                                              symbol, example.empty() ? fmt::format("1 {}", symbol) : std::string{example})};
 }
 
-/// `number_text` is the number as written: the examples repeat it.
+/// `number_text` is the number as written: the example repeats it.
 std::invalid_argument wrong_unit(std::string_view text, std::string_view number_text, std::string_view unit_text, std::string_view symbol) {
-    std::vector<std::string> units;
-    for (const auto& prefix : prefixes) units.push_back(fmt::format("{}{}", prefix.letter, symbol));
-    if (symbol == unit::Radian::symbol) units.emplace_back(degree);
+    const auto same_letter = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
+    std::vector<std::string> same_letters;  // a unit written in the wrong case; other near ones, such as nHz for ns, are not what was meant
+    for (const auto& prefix : prefixes) {
+        std::string spelling = fmt::format("{}{}", prefix.letter, symbol);
+        if (std::equal(spelling.begin(), spelling.end(), unit_text.begin(), unit_text.end(), same_letter))
+            same_letters.push_back(std::move(spelling));
+    }
     const std::string_view usual = symbol == unit::Radian::symbol   ? degree
                                    : symbol == unit::Hertz::symbol  ? "GHz"
                                    : symbol == unit::Second::symbol ? "ns"
                                                                     : symbol;
     const std::string problem =
         unit_text.empty() ? fmt::format("{} has no unit", shown(text)) : fmt::format("{} is not a unit of {}", shown(unit_text), symbol);
-    return std::invalid_argument{fmt::format("{} (expected a quantity in {}, for example '{} {}').{}", problem, symbol, number_text, usual,
-                                             did_you_mean(std::string{unit_text}, units))};
+    return std::invalid_argument{fmt::format("{} (expected a quantity in {}, for example '{} {}').{}", problem, symbol,
+                                             number_text.size() < 20 ? number_text : "1", usual, did_you_mean(std::string{unit_text}, same_letters))};
 }
 
 }  // namespace
@@ -91,9 +98,10 @@ std::string format_quantity(double si_value, std::string_view symbol) {
     if (dimensionless(symbol)) return plain;
     std::string best = fmt::format("{} {}", plain, symbol);
     const auto consider = [&](double scaled, std::string_view unit_text) {
-        const std::string candidate = fmt::format("{} {}", scaled, unit_text);
-        if (candidate.size() < best.size() && candidate.find('e') == std::string::npos && parse_quantity(candidate, symbol) == si_value)
-            best = candidate;
+        const std::string number = fmt::format("{}", scaled);
+        if (!std::isfinite(scaled) || number.find('e') != std::string::npos || number.size() + 1 + unit_text.size() >= best.size()) return;
+        std::string candidate = fmt::format("{} {}", number, unit_text);
+        if (parse_quantity(candidate, symbol) == si_value) best = std::move(candidate);
     };
     if (symbol == unit::Radian::symbol) {
         const double in_degrees = degrees(si_value);

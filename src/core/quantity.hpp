@@ -21,15 +21,33 @@ class Quantity {
 };
 
 namespace unit {
-struct Second { static constexpr std::string_view symbol = "s"; };
-struct Hertz { static constexpr std::string_view symbol = "Hz"; };
-struct RadianPerSecond { static constexpr std::string_view symbol = "rad/s"; };
-struct Radian { static constexpr std::string_view symbol = "rad"; };
-struct Joule { static constexpr std::string_view symbol = "J"; };
-struct Watt { static constexpr std::string_view symbol = "W"; };
-struct Volt { static constexpr std::string_view symbol = "V"; };
-struct Ampere { static constexpr std::string_view symbol = "A"; };
-struct Kelvin { static constexpr std::string_view symbol = "K"; };
+struct Second {
+    static constexpr std::string_view symbol = "s";
+};
+struct Hertz {
+    static constexpr std::string_view symbol = "Hz";
+};
+struct RadianPerSecond {
+    static constexpr std::string_view symbol = "rad/s";
+};
+struct Radian {
+    static constexpr std::string_view symbol = "rad";
+};
+struct Joule {
+    static constexpr std::string_view symbol = "J";
+};
+struct Watt {
+    static constexpr std::string_view symbol = "W";
+};
+struct Volt {
+    static constexpr std::string_view symbol = "V";
+};
+struct Ampere {
+    static constexpr std::string_view symbol = "A";
+};
+struct Kelvin {
+    static constexpr std::string_view symbol = "K";
+};
 }  // namespace unit
 
 using Seconds = Quantity<unit::Second>;
@@ -53,8 +71,8 @@ inline constexpr double turn = 2.0 * std::numbers::pi;  ///< [rad] one revolutio
 /// The angle in [-pi, pi) that differs from `angle` [rad] by whole turns.
 [[nodiscard]] double wrap(double angle);
 
-/// Reads "5 GHz", "0.2 ns", "1 deg" as a value in the SI unit `symbol` (one of unit::*::symbol, or another unit word such as "ohm", "H", "F", "A/V^2";
-/// "1" or "" means dimensionless and takes no unit). SI prefixes f p n u m k M G T; angles also in deg. Returns the SI value; throws
+/// Reads "5 GHz", "0.2 ns", "1 deg" as a value in the SI unit `symbol` (one of unit::*::symbol, or another unit word such as "ohm", "H", "F",
+/// "A/V^2"; "1" or "" means dimensionless and takes no unit). SI prefixes f p n u m k M G T; angles also in deg. Returns the SI value; throws
 /// std::invalid_argument whose text says what is wrong and what was expected ("'5' has no unit (expected a quantity in Hz, for example '5 GHz').").
 [[nodiscard]] double parse_quantity(std::string_view text, std::string_view symbol);
 

@@ -4,7 +4,15 @@
 namespace entrain {
 
 /// What a random number is for. Part of the generator's key: adding one never changes the numbers of another.
-enum class Stream : std::uint32_t { start_phase = 1, frequency_disorder = 2, coupling_mismatch = 3, state_noise = 4, readout_noise = 5, circuit_noise = 6, bench = 7 };
+enum class Stream : std::uint32_t {
+    start_phase = 1,
+    frequency_disorder = 2,
+    coupling_mismatch = 3,
+    state_noise = 4,
+    readout_noise = 5,
+    circuit_noise = 6,
+    bench = 7
+};
 
 /// Counter-based random numbers (Philox4x32-10; Salmon et al., SC 2011) keyed by (study seed, trial, stream): element i is a pure function of the
 /// key and i, so results do not depend on the order of work, on threads or on processes. Normal deviates use a fixed transform (Box-Muller on two

@@ -24,11 +24,13 @@ struct Parts {
 
 }  // namespace
 
-Ledger ledger(const problem::Instance& instance, const problem::Solution& solution, const std::vector<readout::Reading>& readings, const problem::EnergyModel& model, double full_scale_current_a,
-              double read_time, const DigitalCosts& digital, const mechanisms::OperationCounts& operations, int queries_per_sequence) {
+Ledger ledger(const problem::Instance& instance, const problem::Solution& solution, const std::vector<readout::Reading>& readings,
+              const problem::EnergyModel& model, double full_scale_current_a, double read_time, const DigitalCosts& digital,
+              const mechanisms::OperationCounts& operations, int queries_per_sequence) {
     Ledger ledger;
     ledger.operations = operations;
-    ledger.digital_softmax_per_query = {operations.softmax * digital.mac_fp32.value / queries_per_sequence, operations.softmax * digital.mac_int8.value / queries_per_sequence};
+    ledger.digital_softmax_per_query = {operations.softmax * digital.mac_fp32.value / queries_per_sequence,
+                                        operations.softmax * digital.mac_int8.value / queries_per_sequence};
     ledger.break_even_per_pair = {break_even_macs * digital.mac_fp32.value, break_even_macs * digital.mac_int8.value};
     if (instance.calibration.dimensionless) return ledger;
 
@@ -79,9 +81,11 @@ Ledger ledger(const problem::Instance& instance, const problem::Solution& soluti
     }
     ledger.entries = {
         {"oscillator", sum.oscillator / count, integrated ? model.oscillator_origin : problem::Origin::modelled,
-         integrated ? model.oscillator_source : fmt::format("power of the free cell measured in calibration ({:.4g} W) x read time", instance.calibration.power_w)},
+         integrated ? model.oscillator_source
+                    : fmt::format("power of the free cell measured in calibration ({:.4g} W) x read time", instance.calibration.power_w)},
         {"coupling drive", sum.drive / count, problem::Origin::modelled,
-         fmt::format("class-A current drivers: sum_j |I_ij| x {:.3g} V x read time, full scale {:.3g} A ({})", model.drive_v, full_scale_current_a, model.drive_source)}};
+         fmt::format("class-A current drivers: sum_j |I_ij| x {:.3g} V x read time, full scale {:.3g} A ({})", model.drive_v, full_scale_current_a,
+                     model.drive_source)}};
     ledger.mean = (sum.oscillator + sum.drive) / count;
     ledger.median = metrics::quantile(finite, 0.5);
     ledger.p95 = metrics::quantile(finite, 0.95);

@@ -14,13 +14,13 @@ namespace entrain::engines {
 struct RunOptions {
     int jobs = 1;
     Progress progress;
-    std::vector<std::string> waves;    ///< nodes to record as a rawfile (circuits); empty = none
-    std::string waves_folder;          ///< where the rawfiles go
+    std::vector<std::string> waves;  ///< nodes to record as a rawfile (circuits); empty = none
+    std::string waves_folder;        ///< where the rawfiles go
 };
 
 /// What a run would cost, before running it.
 struct CostEstimate {
-    double simulated_periods = 0.0;    ///< sum over netlists
+    double simulated_periods = 0.0;  ///< sum over netlists
     double wall_s = 0.0;
     double memory_bytes = 0.0;
     int netlists = 0;
@@ -28,7 +28,7 @@ struct CostEstimate {
 
 /// A circuit as a file that a simulator runs by itself.
 struct Deck {
-    std::string name;                  ///< file name without folder
+    std::string name;  ///< file name without folder
     std::string text;
 };
 
@@ -37,10 +37,10 @@ struct DeckReadout {
     double offset_rad = 0.0;
     double slope_rad = 0.0;
     int sign = 1;
-    double volt_scale = 1.0;           ///< physical volts per netlist volt
+    double volt_scale = 1.0;  ///< physical volts per netlist volt
     double ampere_scale = 1.0;
-    double stop_time_s = 0.0;          ///< length of the run
-    bool all_waves = false;            ///< save every node
+    double stop_time_s = 0.0;  ///< length of the run
+    bool all_waves = false;    ///< save every node
 };
 
 /// Solves problems of one fidelity.
@@ -52,8 +52,9 @@ class Engine {
     virtual void describe(FieldVisitor& visitor) = 0;
     [[nodiscard]] virtual problem::Fidelity fidelity() const = 0;
 
-    /// Solves a problem whose variant matches fidelity(); std::invalid_argument for another variant. Simulations that fail are listed in Solution::failures, not thrown. Throws MissingComponent when a part of the
-    /// installation is missing; on Progress::stop returns what it has with failures of category "interrupted".
+    /// Solves a problem whose variant matches fidelity(); std::invalid_argument for another variant. Simulations that fail are listed in
+    /// Solution::failures, not thrown. Throws MissingComponent when a part of the installation is missing; on Progress::stop returns what it has with
+    /// failures of category "interrupted".
     [[nodiscard]] virtual problem::Solution solve(const problem::Problem& problem, const RunOptions& run) const = 0;
 
     [[nodiscard]] virtual CostEstimate estimate(const problem::Problem& problem, const RunOptions& run) const = 0;

@@ -18,7 +18,8 @@ struct AttentionResult {
     Eigen::MatrixXd output;                  ///< [T x D]
 };
 
-/// Operations of the attention stage per layer and sequence in multiply-add equivalents (1 exponential = 10, everything else 1); projections and value path excluded.
+/// Operations of the attention stage per layer and sequence in multiply-add equivalents (1 exponential = 10, everything else 1); projections and
+/// value path excluded.
 struct OperationCounts {
     double softmax = 0.0;
     double oscillator_digital = 0.0;
@@ -38,14 +39,16 @@ class Mechanism {
     /// How many networks a query needs one after another; states pass on between rounds.
     [[nodiscard]] virtual int rounds() const { return 1; }
 
-    /// Lowers sequences into one network: anchors [heads x T positions, shared by the sequences], one free oscillator per head and unpadded token, ordered
-    /// by (sequence, head, token), couplings un-normalised. `start` and `detuning` of the result are left at size [N x d] / [N] zero: they are the study's business.
-    /// In rounds after the first, `states` holds the previous round's settled states [N x d].
-    [[nodiscard]] virtual network::OscillatorNetwork lower(const attention::Layer& layer, std::span<const attention::Sequence> sequences, const Eigen::MatrixXd& states) const = 0;
+    /// Lowers sequences into one network: anchors [heads x T positions, shared by the sequences], one free oscillator per head and unpadded token,
+    /// ordered by (sequence, head, token), couplings un-normalised. `start` and `detuning` of the result are left at size [N x d] / [N] zero: they
+    /// are the study's business. In rounds after the first, `states` holds the previous round's settled states [N x d].
+    [[nodiscard]] virtual network::OscillatorNetwork lower(const attention::Layer& layer, std::span<const attention::Sequence> sequences,
+                                                           const Eigen::MatrixXd& states) const = 0;
 
-    /// Attention and output of one sequence from the settled unit states of its oscillators: states[h] is [T x d], NaN rows for tokens that were not simulated or failed
-    /// (padded queries and failures give a zero row).
-    [[nodiscard]] virtual AttentionResult decode(const attention::Layer& layer, const attention::Sequence& sequence, const std::vector<Eigen::MatrixXd>& states) const = 0;
+    /// Attention and output of one sequence from the settled unit states of its oscillators: states[h] is [T x d], NaN rows for tokens that were not
+    /// simulated or failed (padded queries and failures give a zero row).
+    [[nodiscard]] virtual AttentionResult decode(const attention::Layer& layer, const attention::Sequence& sequence,
+                                                 const std::vector<Eigen::MatrixXd>& states) const = 0;
 
     /// The digital reference of the same mechanism, written from its definition and not from lower()/decode().
     [[nodiscard]] virtual AttentionResult reference(const attention::Layer& layer, const attention::Sequence& sequence) const = 0;

@@ -10,14 +10,16 @@ namespace entrain::metrics {
 
 namespace {
 
-constexpr double kl_floor = 1e-12;  // of the contract: far below any attention weight a circuit can tell from 0, so that clamped entries cost a finite amount
-constexpr double tie = 1e-9;        // of the contract: above the rounding of the digital reference, below any difference a circuit resolves
+constexpr double kl_floor =
+    1e-12;  // of the contract: far below any attention weight a circuit can tell from 0, so that clamped entries cost a finite amount
+constexpr double tie = 1e-9;  // of the contract: above the rounding of the digital reference, below any difference a circuit resolves
 
 using Row = Eigen::RowVectorXd;
 
 double kl_divergence(const Row& reference, const Row& simulated) {
     double sum = 0.0;
-    for (Eigen::Index j = 0; j < reference.size(); ++j) sum += reference(j) * std::log(std::max(reference(j), kl_floor) / std::max(simulated(j), kl_floor));
+    for (Eigen::Index j = 0; j < reference.size(); ++j)
+        sum += reference(j) * std::log(std::max(reference(j), kl_floor) / std::max(simulated(j), kl_floor));
     return sum;
 }
 
@@ -34,7 +36,8 @@ double angle_between(const Row& a, const Row& b) { return 2.0 * std::atan2((a - 
 
 AttentionError attention_error(std::span<const Comparison> sequences) {
     AttentionError error;
-    double max_abs = 0.0, max_abs_times_tokens = 0.0, squares = 0.0, kl = 0.0, phase_squares = 0.0, phase_max = 0.0, output_squares = 0.0, output_norm = 0.0;
+    double max_abs = 0.0, max_abs_times_tokens = 0.0, squares = 0.0, kl = 0.0, phase_squares = 0.0, phase_max = 0.0, output_squares = 0.0,
+           output_norm = 0.0;
     double entries = 0.0, agreeing = 0.0;
     int with_state = 0, with_output = 0;
     for (const Comparison& c : sequences) {

@@ -3,7 +3,8 @@
 
 namespace entrain::metrics {
 
-/// Quantile by linear interpolation between order statistics: position p (n - 1), numpy's default. `p` in [0, 1]; values must be numbers. NaN without values.
+/// Quantile by linear interpolation between order statistics: position p (n - 1), numpy's default. `p` in [0, 1]; values must be numbers. NaN without
+/// values.
 [[nodiscard]] double quantile(std::vector<double> values, double p);
 
 /// The summary printed for times, periods and energies.

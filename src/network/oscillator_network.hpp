@@ -21,7 +21,8 @@ struct AnchorId {
     std::int32_t position = 0;
 };
 
-/// One coupling of the network: the oscillator `to` is pulled by `weight` towards `harmonic` times the state of `from`, delayed by `phase_lag`.
+/// One coupling of the network. For d = 2 it adds |weight| |x_from| sin(harmonic (theta_from - theta_to) + arg weight - phase_lag) to dtheta_to/dt;
+/// for d > 2 only real weights and harmonic 1 have a meaning.
 struct Coupling {
     enum class From : std::uint8_t { anchor, free };
     std::uint32_t from = 0;
@@ -47,18 +48,18 @@ struct ReadRule {
 
 /// The substrate-independent form: what a mechanism asks of oscillator hardware. Dimensionless except angles.
 ///
-/// Dynamics of a free oscillator i with unit state z_i in R^d:  dz_i/dt = (I - z_i z_i^T) h_i + detuning,  h_i = sum_j weight_ij x_j, where x_j is the anchor
-/// vector r_j (any length: its length is a gain of the drive) or the state of another free oscillator.  For d = 2, z = (cos theta, sin theta) and
-/// dtheta_i/dt = detuning_i - sum_j weight_ij |x_j| sin(theta_i - phase(x_j) - ...).
+/// Dynamics of a free oscillator i with unit state z_i in R^d:  dz_i/dt = (I - z_i z_i^T) h_i + detuning,  h_i = sum_j weight_ij x_j, where x_j is
+/// the anchor vector r_j (any length: its length is a gain of the drive) or the state of another free oscillator.  For d = 2, z = (cos theta, sin
+/// theta) and dtheta_i/dt = detuning_i - sum_j weight_ij |x_j| sin(theta_i - phase(x_j)), with harmonics and lags as in Coupling.
 struct OscillatorNetwork {
     int dimension = 2;
-    Eigen::MatrixXd anchors;                ///< [M x d] anchor vectors r_j, not necessarily unit length
-    std::vector<AnchorId> anchor_ids;       ///< [M]
-    std::vector<TokenId> free;              ///< [N] free oscillators
-    Eigen::MatrixXd start;                  ///< [N x d] unit start states
-    Eigen::VectorXd detuning;               ///< [N] in units of the coupling weight (1/W)
-    std::vector<Coupling> couplings;        ///< sorted by `to`
-    std::vector<Probe> probes;              ///< for fixed-query attention one per free oscillator
+    Eigen::MatrixXd anchors;           ///< [M x d] anchor vectors r_j, not necessarily unit length
+    std::vector<AnchorId> anchor_ids;  ///< [M]
+    std::vector<TokenId> free;         ///< [N] free oscillators
+    Eigen::MatrixXd start;             ///< [N x d] unit start states
+    Eigen::VectorXd detuning;          ///< [N] in units of the coupling weight (1/W)
+    std::vector<Coupling> couplings;   ///< sorted by `to`
+    std::vector<Probe> probes;         ///< for fixed-query attention one per free oscillator
     ReadRule read;
 
     [[nodiscard]] Eigen::Index size() const { return static_cast<Eigen::Index>(free.size()); }
@@ -79,8 +80,8 @@ enum class Normalisation {
     full_scale  ///< one constant per head, found offline: the largest row sum over the inputs file
 };
 
-/// The network with every weight divided by its row's scale: fractions of full scale, sum_j |w_ij| |r_j| <= 1. `head_full_scale` [H] is used by full_scale.
-/// A row whose sum is 0 stays 0 (its oscillator has no drive).
+/// The network with every weight divided by its row's scale: fractions of full scale, sum_j |w_ij| |r_j| <= 1. `head_full_scale` [H] is used by
+/// full_scale. A row whose sum is 0 stays 0 (its oscillator has no drive).
 [[nodiscard]] OscillatorNetwork normalised(OscillatorNetwork network, Normalisation rule, const Eigen::VectorXd& head_full_scale);
 
 }  // namespace entrain::network

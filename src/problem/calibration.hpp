@@ -13,16 +13,16 @@ struct Calibration {
     double frequency_at_step_hz = std::numeric_limits<double>::quiet_NaN();  ///< free-running at the step of the run: the anchors' frequency
     double amplitude = std::numeric_limits<double>::quiet_NaN();             ///< of the fundamental at the read port, in amplitude_unit
     std::string amplitude_unit;
-    double power_w = std::numeric_limits<double>::quiet_NaN();               ///< free-running, per oscillator
-    double reference_current_a = std::numeric_limits<double>::quiet_NaN();   ///< what `injection` is a fraction of
-    double coupling_rate = 1.0;                                              ///< [rad/s] K at full scale, from the lock range; 1 (per unit weight) for ideal
-    double lock_range_low_hz = std::numeric_limits<double>::quiet_NaN();     ///< lower edge of the measured lock range at full scale
+    double power_w = std::numeric_limits<double>::quiet_NaN();              ///< free-running, per oscillator
+    double reference_current_a = std::numeric_limits<double>::quiet_NaN();  ///< what `injection` is a fraction of
+    double coupling_rate = 1.0;  ///< [rad/s] K at full scale, from the lock range; 1 (per unit weight) for ideal
+    double lock_range_low_hz = std::numeric_limits<double>::quiet_NaN();  ///< lower edge of the measured lock range at full scale
     double lock_range_high_hz = std::numeric_limits<double>::quiet_NaN();
-    double offset_rad = 0.0;    ///< raw phase error at drive 0.25
-    double slope_rad = 0.0;     ///< d(raw phase error)/d(drive)
-    double residual_rad = 0.0;  ///< largest deviation of the calibration points from offset + slope (r - 0.25)
+    double offset_rad = 0.0;         ///< raw phase error at drive 0.25
+    double slope_rad = 0.0;          ///< d(raw phase error)/d(drive)
+    double residual_rad = 0.0;       ///< largest deviation of the calibration points from offset + slope (r - 0.25)
     double relaxation_time_s = 0.0;  ///< amplitude relaxation of the free cell; 0 where it is not modelled
-    std::string key;            ///< content hash it was measured for; "" for ideal
+    std::string key;                 ///< content hash it was measured for; "" for ideal
 };
 
 /// Drive at which the constant offset is defined: the median drive of trained layers.

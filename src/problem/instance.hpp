@@ -10,12 +10,13 @@ namespace entrain::problem {
 struct Instance {
     network::OscillatorNetwork network;  ///< weights as fractions of full scale (ideal: un-normalised)
     Calibration calibration;
-    Eigen::VectorXd row_scale;           ///< [N] un-normalised weight of one full scale: times in units of 1/W are t * coupling_rate / row_scale
-    Eigen::MatrixXd drive;               ///< [N x d] h_i of `network`: fraction of full scale (ideal: in units of the weights)
-    Eigen::VectorXd drive_ratio;         ///< [N] r_i in [0, 1]
-    Eigen::VectorXd detuning;            ///< [N] [rad/s] of the as-built cell from the calibrated one (ideal: dimensionless)
-    Eigen::VectorXd deviation;           ///< [N] relative frequency deviation df/f of the as-built cell; 0 without disorder
-    Eigen::VectorXd nominal_raw_shift;   ///< [N] [rad] raw phase error the calibrated cell has at its drive: offset + slope (|drive| - 0.25); 0 for ideal
+    Eigen::VectorXd row_scale;    ///< [N] un-normalised weight of one full scale: times in units of 1/W are t * coupling_rate / row_scale
+    Eigen::MatrixXd drive;        ///< [N x d] h_i of `network`: fraction of full scale (ideal: in units of the weights)
+    Eigen::VectorXd drive_ratio;  ///< [N] r_i in [0, 1]
+    Eigen::VectorXd detuning;     ///< [N] [rad/s] of the as-built cell from the calibrated one (ideal: dimensionless)
+    Eigen::VectorXd deviation;    ///< [N] relative frequency deviation df/f of the as-built cell; 0 without disorder
+    Eigen::VectorXd
+        nominal_raw_shift;  ///< [N] [rad] raw phase error the calibrated cell has at its drive: offset + slope (|drive| - 0.25); 0 for ideal
 };
 
 }  // namespace entrain::problem

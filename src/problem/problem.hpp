@@ -18,10 +18,10 @@ enum class Fidelity { exact, phase, circuit };
 /// Independent oscillators under constant drive, solved in closed form. dz_i/dt = (I - z_i z_i^T) h_i, for d = 2 with detuning.
 struct ExactProblem {
     int dimension = 2;
-    Eigen::MatrixXd drive;       ///< [N x d] h_i as a rate [rad/s] (dimensionless problems: 1)
-    Eigen::VectorXd detuning;    ///< [N] [rad/s], d = 2 only, else 0
-    Eigen::VectorXd raw_shift;   ///< [N] [rad] added to the direction of the drive: the calibrated cell's raw phase error; 0 for ideal
-    Eigen::MatrixXd start;       ///< [N x d] unit vectors, raw
+    Eigen::MatrixXd drive;      ///< [N x d] h_i as a rate [rad/s] (dimensionless problems: 1)
+    Eigen::VectorXd detuning;   ///< [N] [rad/s], d = 2 only, else 0
+    Eigen::VectorXd raw_shift;  ///< [N] [rad] added to the direction of the drive: the calibrated cell's raw phase error; 0 for ideal
+    Eigen::MatrixXd start;      ///< [N x d] unit vectors, raw
     SettlingRule rule;
 };
 
@@ -29,7 +29,7 @@ struct ExactProblem {
 struct PhaseProblem {
     network::OscillatorNetwork network;  ///< weights as fractions of full scale (ideal: as given)
     double coupling_rate = 1.0;          ///< [rad/s] per unit weight
-    Eigen::VectorXd detuning;            ///< [N] [rad/s]
+    Eigen::VectorXd detuning;                  ///< [N] [rad/s]; stands for network.detuning, which is not used
     Eigen::VectorXd raw_shift;           ///< [N] [rad] as in ExactProblem
     SettlingRule rule;
 };
@@ -46,15 +46,16 @@ enum class Origin { simulated, modelled, cited };
 struct CellInterface {
     std::string subcircuit;
     std::vector<std::string> pins;
-    std::string inject_plus;    ///< pin into which injected current flows
+    std::string inject_plus;  ///< pin into which injected current flows
     std::string inject_minus;
-    std::string read_plus;      ///< phase is read on v(read_plus) - v(read_minus)
+    std::string read_plus;  ///< phase is read on v(read_plus) - v(read_minus)
     std::string read_minus;
     std::string supply_pin;     ///< "" if the cell has no rail; each cell gets its own ideal source, so that its current is measured
     double supply_v = 0.0;      ///< [V]
-    std::string active_branch;  ///< without a rail: a 0 V source inside the cell that carries the current of its active element out of read_plus's node; power taken is -v(read) i(active_branch)
+    std::string active_branch;  ///< without a rail: a 0 V source inside the cell that carries the current of its active element out of read_plus's
+                                ///< node; power taken is -v(read) i(active_branch)
     Origin power_origin = Origin::simulated;
-    std::string power_source;   ///< how the power was obtained, for the ledger
+    std::string power_source;  ///< how the power was obtained, for the ledger
 };
 
 /// One oscillator in the circuit.
@@ -86,20 +87,20 @@ enum class Crossbar {
 /// A circuit, typed. One writer turns it into simulator text; nothing here is simulator syntax but `netlist`, the cell's own file.
 struct CircuitProblem {
     std::string title;
-    std::string netlist;                       ///< text of the cell file: .subckt and .model cards
+    std::string netlist;  ///< text of the cell file: .subckt and .model cards
     CellInterface cell;
-    std::vector<Parameter> parameters;         ///< given to every instance before Cell::parameters
+    std::vector<Parameter> parameters;  ///< given to every instance before Cell::parameters
     std::vector<Cell> cells;
     std::vector<AnchorSource> anchors;
     std::vector<Crosspoint> crosspoints;
     Crossbar crossbar = Crossbar::reduced;
-    double reference_hz = 0.0;                 ///< anchors' frequency
-    int points_per_period = 50;                ///< fixed step = 1/(reference_hz points_per_period)
+    double reference_hz = 0.0;   ///< anchors' frequency
+    int points_per_period = 50;  ///< fixed step = 1/(reference_hz points_per_period)
     std::string method = "trap";
     double reltol = 1e-6;
-    double start_amplitude = 0.0;              ///< read-port amplitude [V] of a healthy cell; 0 = unknown (no amplitude verdicts)
+    double start_amplitude = 0.0;  ///< read-port amplitude [V] of a healthy cell; 0 = unknown (no amplitude verdicts)
     SettlingRule rule;
-    std::optional<double> fixed_time;          ///< [s] test benches: run exactly this long, every oscillator, no stop rule
+    std::optional<double> fixed_time;  ///< [s] test benches: run exactly this long, every oscillator, no stop rule
 };
 
 using Problem = std::variant<ExactProblem, PhaseProblem, CircuitProblem>;

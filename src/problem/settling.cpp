@@ -77,7 +77,7 @@ SettlingState assess(const Trajectory& trajectory, double rate, Radians remainin
         const double m2 = windows.mean(0);
         const double before = m1 - m0;
         const double now = m2 - m1;
-        const double q = now / before;
+        const double q = before != 0.0 ? now / before : 0.0;
         if (first) result.drift = now / (length * spacing);
         first = false;
         if (rate <= 0.0) break;

@@ -23,27 +23,27 @@ enum class Stop {
 struct OscillatorSolution {
     Stop stop = Stop::failed;
     Trajectory trajectory;
-    Eigen::VectorXd state;                     ///< [d] raw final unit state: over the last whole periods (circuits) or the limit (exact, phase); empty when failed
-    double phase = 0.0;                        ///< [rad] unwrapped raw final phase, d = 2
-    double frequency_difference = 0.0;         ///< [rad/s] mean drift over the last window; > 0 runs ahead of the anchors
-    double amplitude = 0.0;                    ///< of the fundamental at the read port, last periods [V]; 0 for phase models
-    double stop_time = 0.0;                    ///< [s] simulated
-    double mean_power = 0.0;                   ///< [W] over the last whole periods; 0 for phase models
-    std::optional<double> settling_time;       ///< [s] set by engines that know it better than the trajectory's samples do
+    Eigen::VectorXd state;  ///< [d] raw final unit state: over the last whole periods (circuits) or the limit (exact, phase); empty when failed
+    double phase = 0.0;     ///< [rad] unwrapped raw final phase, d = 2
+    double frequency_difference = 0.0;    ///< [rad/s] mean drift over the last window; > 0 runs ahead of the anchors
+    double amplitude = 0.0;               ///< of the fundamental at the read port, last periods [V]; 0 for phase models
+    double stop_time = 0.0;               ///< [s] simulated
+    double mean_power = 0.0;              ///< [W] over the last whole periods; 0 for phase models
+    std::optional<double> settling_time;  ///< [s] set by engines that know it better than the trajectory's samples do
 };
 
 /// A simulation that failed although its input was good.
 struct Failure {
-    std::string category;                      ///< parse, no_circuit, operating_point, timestep, empty, not_finite, incomplete, exit, crash, timeout, interrupted
-    std::string message;                       ///< first error lines
-    int chunk = -1;                            ///< netlist number, -1 without chunks
-    std::vector<std::uint32_t> oscillators;    ///< whose numbers are missing because of it
+    std::string category;  ///< parse, no_circuit, operating_point, timestep, empty, not_finite, incomplete, exit, crash, timeout, interrupted
+    std::string message;   ///< first error lines
+    int chunk = -1;        ///< netlist number, -1 without chunks
+    std::vector<std::uint32_t> oscillators;  ///< whose numbers are missing because of it
 };
 
 struct Cost {
     double cpu_s = 0.0;
-    double simulated_periods = 0.0;            ///< sum over netlists
-    double points = 0.0;                       ///< accepted time points, sum over netlists; right-hand sides for the phase engine
+    double simulated_periods = 0.0;  ///< sum over netlists
+    double points = 0.0;             ///< accepted time points, sum over netlists; right-hand sides for the phase engine
 };
 
 struct Solution {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "core/quantity.hpp"
 #include "problem/settling.hpp"
 
 namespace entrain::readout {

@@ -10,7 +10,17 @@
 namespace entrain::readout {
 
 /// What is known of one oscillator's reading. The numbers are those of /verdict in arrays.h5.
-enum class Verdict : int { settled = 0, unsettled = 1, unlocked = 2, never_started = 3, degenerate = 4, failed = 5, masked = 6, collapsed = 7, multimode = 8 };
+enum class Verdict : int {
+    settled = 0,
+    unsettled = 1,
+    unlocked = 2,
+    never_started = 3,
+    degenerate = 4,
+    failed = 5,
+    masked = 6,
+    collapsed = 7,
+    multimode = 8
+};
 
 /// A token with drive below this is degenerate: its direction is a difference of nearly equal numbers; simulated, listed, left out of error averages.
 inline constexpr double degenerate_drive = 1e-3;
@@ -32,12 +42,16 @@ struct Reading {
     std::optional<double> settling_time;  ///< [s] nothing = not settled
 };
 
-/// Readings at equilibrium (over the last whole periods), one per free oscillator. Only Stop::settled is settled; an oscillator that ran into the time limit is
-/// unsettled and keeps its last phase; an unlocked one has none. Drive below degenerate_drive is degenerate whatever the oscillator did, unless it never
-/// started, collapsed or failed. The correction applies to d = 2 and does not know the cell's detuning or disorder: those are errors of the hardware.
-[[nodiscard]] std::vector<Reading> read(const problem::Solution& solution, const problem::Instance& instance, const problem::SettlingRule& rule, Correction correction);
+/// Readings at equilibrium (over the last whole periods), one per free oscillator. Only Stop::settled is settled; an oscillator that ran into the
+/// time limit is unsettled and keeps its last phase; an unlocked one has none. Drive below degenerate_drive is degenerate whatever the oscillator
+/// did, unless it never started, collapsed or failed. The correction applies to d = 2 and does not know the cell's detuning or disorder: those are
+/// errors of the hardware.
+[[nodiscard]] std::vector<Reading> read(const problem::Solution& solution, const problem::Instance& instance, const problem::SettlingRule& rule,
+                                        Correction correction);
 
-/// Readings at `time` [s] after the start, from the trajectories, the final state once they have ended; verdicts and settling times as at equilibrium.
-[[nodiscard]] std::vector<Reading> read_at(const problem::Solution& solution, const problem::Instance& instance, const problem::SettlingRule& rule, Correction correction, double time);
+/// Readings at `time` [s] after the start, from the trajectories, the final state once they have ended; verdicts and settling times as at
+/// equilibrium.
+[[nodiscard]] std::vector<Reading> read_at(const problem::Solution& solution, const problem::Instance& instance, const problem::SettlingRule& rule,
+                                           Correction correction, double time);
 
 }  // namespace entrain::readout

@@ -19,10 +19,8 @@ void JsonEcho::visit(const Field& field) {
                           [&](const OptionalNumberField& f) { json_[name] = f.value->has_value() ? io::Json(**f.value) : io::Json(nullptr); },
                           [&](const IntegerField& f) { json_[name] = *f.value; },
                           [&](const OptionalIntegerField& f) { json_[name] = f.value->has_value() ? io::Json(**f.value) : io::Json(nullptr); },
-                          [&](const FlagField& f) { json_[name] = *f.value; },
-                          [&](const TextField& f) { json_[name] = *f.value; },
-                          [&](const IntegerListField& f) { json_[name] = *f.value; },
-                          [&](const WordField& f) { json_[name] = f.text(); },
+                          [&](const FlagField& f) { json_[name] = *f.value; }, [&](const TextField& f) { json_[name] = *f.value; },
+                          [&](const IntegerListField& f) { json_[name] = *f.value; }, [&](const WordField& f) { json_[name] = f.text(); },
                           [&](const SectionField& f) {
                               JsonEcho nested;
                               f.describe(nested);

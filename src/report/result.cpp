@@ -42,15 +42,19 @@ Json spread(const std::vector<double>& values, double scale) {
 
 const char* origin_word(problem::Origin origin) {
     switch (origin) {
-        case problem::Origin::simulated: return "simulated";
-        case problem::Origin::modelled: return "modelled";
-        case problem::Origin::cited: return "cited";
+        case problem::Origin::simulated:
+            return "simulated";
+        case problem::Origin::modelled:
+            return "modelled";
+        case problem::Origin::cited:
+            return "cited";
     }
     return "";
 }
 
 std::string_view verdict_word(Verdict verdict) {
-    constexpr std::string_view words[] = {"settled", "unsettled", "unlocked", "never_started", "degenerate", "failed", "masked", "collapsed", "multimode"};
+    constexpr std::string_view words[] = {"settled", "unsettled", "unlocked",  "never_started", "degenerate",
+                                          "failed",  "masked",    "collapsed", "multimode"};
     return words[static_cast<std::size_t>(verdict)];
 }
 
@@ -77,7 +81,8 @@ Json failures_json(const study::TrialRecord& record) {
 }
 
 std::size_t count(const study::TrialRecord& record, Verdict verdict) {
-    return static_cast<std::size_t>(std::count_if(record.readings.begin(), record.readings.end(), [&](const auto& r) { return r.verdict == verdict; }));
+    return static_cast<std::size_t>(
+        std::count_if(record.readings.begin(), record.readings.end(), [&](const auto& r) { return r.verdict == verdict; }));
 }
 
 }  // namespace
@@ -99,7 +104,11 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
     Json sequences = Json::array();
     for (const auto& s : input.sequences) sequences.push_back(s.index);
     const auto drive_at = [&](double q) { return drive.empty() ? Json(nullptr) : number_or_null(metrics::quantile(drive, q)); };
-    const auto below = [&](double limit) { return drive.empty() ? 0.0 : static_cast<double>(std::count_if(drive.begin(), drive.end(), [&](double r) { return r < limit; })) / static_cast<double>(drive.size()); };
+    const auto below = [&](double limit) {
+        return drive.empty() ? 0.0
+                             : static_cast<double>(std::count_if(drive.begin(), drive.end(), [&](double r) { return r < limit; })) /
+                                   static_cast<double>(drive.size());
+    };
     json["layer"] = {{"mechanism", info.mechanism},
                      {"sequences", sequences},
                      {"heads", input.layer.heads},
@@ -107,7 +116,13 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
                      {"d_osc", input.layer.oscillator_dimension},
                      {"free_oscillators", record.free.size()},
                      {"couplings", record.couplings},
-                     {"drive", {{"min", drive_at(0.0)}, {"p1", drive_at(0.01)}, {"p5", drive_at(0.05)}, {"median", drive_at(0.5)}, {"fraction_below_0.02", below(0.02)}, {"fraction_below_0.05", below(0.05)}}}};
+                     {"drive",
+                      {{"min", drive_at(0.0)},
+                       {"p1", drive_at(0.01)},
+                       {"p5", drive_at(0.05)},
+                       {"median", drive_at(0.5)},
+                       {"fraction_below_0.02", below(0.02)},
+                       {"fraction_below_0.05", below(0.05)}}}};
 
     json["substrate"] = {{"kind", info.substrate_kind},
                          {"corner", c.dimensionless ? Json(nullptr) : Json(info.corner)},
@@ -149,22 +164,26 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
 
     const energy::Ledger& l = record.ledger;
     Json entries = Json::array();
-    for (const auto& e : l.entries) entries.push_back({{"part", e.part}, {"joules_per_query", number_or_null(e.joules_per_query)}, {"origin", origin_word(e.origin)}, {"source", e.source}});
+    for (const auto& e : l.entries)
+        entries.push_back(
+            {{"part", e.part}, {"joules_per_query", number_or_null(e.joules_per_query)}, {"origin", origin_word(e.origin)}, {"source", e.source}});
     const auto pair = [](const energy::DigitalPair& p) { return Json{{"fp32", p.fp32}, {"int8", p.int8}}; };
-    json["energy"] = {{"per_query_j", {{"mean", physical(l.mean)}, {"median", physical(l.median)}, {"p95", physical(l.p95)}, {"max", physical(l.max)}}},
-                      {"per_query_gated_j", physical(l.gated_mean)},
-                      {"per_layer_j", physical(l.per_layer)},
-                      {"entries", entries},
-                      {"digital_softmax_per_query_j", pair(l.digital_softmax_per_query)},
-                      {"break_even_per_pair_j", pair(l.break_even_per_pair)},
-                      {"operations",
-                       {{"softmax", l.operations.softmax},
-                        {"oscillator_digital", l.operations.oscillator_digital},
-                        {"equilibration_physical", l.operations.equilibration_physical},
-                        {"all_physical", l.operations.all_physical},
-                        {"row_normalisation", l.operations.row_normalisation}}}};
+    json["energy"] = {
+        {"per_query_j", {{"mean", physical(l.mean)}, {"median", physical(l.median)}, {"p95", physical(l.p95)}, {"max", physical(l.max)}}},
+        {"per_query_gated_j", physical(l.gated_mean)},
+        {"per_layer_j", physical(l.per_layer)},
+        {"entries", entries},
+        {"digital_softmax_per_query_j", pair(l.digital_softmax_per_query)},
+        {"break_even_per_pair_j", pair(l.break_even_per_pair)},
+        {"operations",
+         {{"softmax", l.operations.softmax},
+          {"oscillator_digital", l.operations.oscillator_digital},
+          {"equilibration_physical", l.operations.equilibration_physical},
+          {"all_physical", l.operations.all_physical},
+          {"row_normalisation", l.operations.row_normalisation}}}};
     json["failures"] = failures_json(record);
-    json["cost"] = {{"wall_s", info.wall_s}, {"cpu_s", record.cost.cpu_s}, {"simulated_periods", record.cost.simulated_periods}, {"points", record.cost.points}};
+    json["cost"] = {
+        {"wall_s", info.wall_s}, {"cpu_s", record.cost.cpu_s}, {"simulated_periods", record.cost.simulated_periods}, {"points", record.cost.points}};
     json["provenance"] = info.provenance;
     return json;
 }
@@ -189,25 +208,28 @@ std::vector<io::Array> result_arrays(const study::TrialInput& input, const study
             for (const auto& matrix : get(s)) append(out, matrix);
         });
     };
-    const auto add_states = [&](const std::string& name, mechanisms::AttentionResult study::SequenceRecord::* result) {
+    const auto add_states = [&](const std::string& name, mechanisms::AttentionResult study::SequenceRecord::*result) {
         add(name, {count, heads, tokens, d}, [&](const auto& s, auto& out) {
             for (const auto& matrix : (s.*result).states) append(out, matrix);
         });
     };
-    const auto add_phase = [&](const std::string& name, mechanisms::AttentionResult study::SequenceRecord::* result) {
+    const auto add_phase = [&](const std::string& name, mechanisms::AttentionResult study::SequenceRecord::*result) {
         add(name, {count, heads, tokens}, [&](const auto& s, auto& out) {
             for (const auto& matrix : (s.*result).states)
                 for (Index t = 0; t < matrix.rows(); ++t) out.push_back(wrap(std::atan2(matrix(t, 1), matrix(t, 0))));
         });
     };
-    const auto add_tokens = [&](const std::string& name, auto study::SequenceRecord::* matrix) {
+    const auto add_tokens = [&](const std::string& name, auto study::SequenceRecord::*matrix) {
         add(name, {count, heads, tokens}, [&](const auto& s, auto& out) { append(out, s.*matrix); });
     };
     using study::SequenceRecord;
     add("/sequence", {count}, [](const auto& s, auto& out) { out.push_back(s.sequence->index); });
-    add_attention("/attention", [](const SequenceRecord& s) -> const auto& { return s.simulated.attention; });
-    add_attention("/reference/attention", [](const SequenceRecord& s) -> const auto& { return s.reference.attention; });
-    add_attention("/softmax/attention", [](const SequenceRecord& s) -> const auto& { return s.softmax; });
+    add_attention(
+        "/attention", [](const SequenceRecord& s) -> const auto& { return s.simulated.attention; });
+    add_attention(
+        "/reference/attention", [](const SequenceRecord& s) -> const auto& { return s.reference.attention; });
+    add_attention(
+        "/softmax/attention", [](const SequenceRecord& s) -> const auto& { return s.softmax; });
     const auto model = static_cast<std::size_t>(input.layer.model_dimension);
     add("/output", {count, tokens, model}, [&](const auto& s, auto& out) { append(out, s.simulated.output); });
     add("/reference/output", {count, tokens, model}, [&](const auto& s, auto& out) { append(out, s.reference.output); });

@@ -10,11 +10,11 @@ namespace entrain::report {
 
 /// What a result says about its own making, beyond the trial.
 struct RunInfo {
-    std::string status;                 ///< ok | partial | failed
+    std::string status;  ///< ok | partial | failed
     std::string mechanism;
     std::string substrate_kind;
     std::string corner;
-    io::Json engine;                    ///< kind and options
+    io::Json engine;  ///< kind and options
     double settle_tolerance_rad = 0.0;
     double wall_s = 0.0;
     io::Json provenance;

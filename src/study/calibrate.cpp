@@ -20,24 +20,26 @@ using problem::Calibration;
 using problem::OscillatorSolution;
 using substrates::BenchCell;
 
-constexpr double frequency_agreement = 1e-9;  // relative; a detuning of 1e-9 f0 is 6e-6 of the smallest K r in use (K/w0 = 0.01, r = 0.02)
-constexpr int max_frequency_rounds = 12;      // each round shrinks the error by the warp's slope, about 3e-3
-constexpr double free_run_relaxations = 40.0; // amplitude is then within e^-40 of its limit cycle
-constexpr double free_run_periods = 200.0;    // the last third fits the frequency: 66 periods resolve 1e-9 from a phase noise of 4e-7 rad
+constexpr double frequency_agreement = 1e-9;   // relative; a detuning of 1e-9 f0 is 6e-6 of the smallest K r in use (K/w0 = 0.01, r = 0.02)
+constexpr int max_frequency_rounds = 12;       // each round shrinks the error by the warp's slope, about 3e-3
+constexpr double free_run_relaxations = 40.0;  // amplitude is then within e^-40 of its limit cycle
+constexpr double free_run_periods = 200.0;     // the last third fits the frequency: 66 periods resolve 1e-9 from a phase noise of 4e-7 rad
 constexpr std::array<double, 5> phase_error_drives = {0.05, 0.1, problem::offset_drive, 0.5, 1.0};
 constexpr std::array<double, 3> drive_directions = {0.3, 2.5, -1.9};  // [rad] three directions average what is left of the grid's discreteness
-constexpr double phase_error_time_constants = 14.0;                   // e^-14 of a raw error of 20 deg is 2e-5 deg
+constexpr double phase_error_time_constants = 12.0;                   // e^-12 of a raw error of 20 deg is 1e-4 deg
 
 /// Runs one bench; a failed one ends the calibration with the simulator's words.
-std::vector<OscillatorSolution> run_bench(const substrates::Substrate& substrate, const engines::Engine& engine, std::span<const BenchCell> cells, double reference_hz, int points,
-                                          const Calibration& calibration, double time_s, const engines::RunOptions& run) {
+std::vector<OscillatorSolution> run_bench(const substrates::Substrate& substrate, const engines::Engine& engine, std::span<const BenchCell> cells,
+                                          double reference_hz, int points, const Calibration& calibration, double time_s,
+                                          const engines::RunOptions& run) {
     problem::CircuitProblem bench = substrate.bench(cells, reference_hz, points, calibration);
     bench.fixed_time = time_s;
     bench.rule.rate = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(cells.size()));
     bench.rule.max_time = Eigen::VectorXd::Constant(static_cast<Eigen::Index>(cells.size()), time_s);
     problem::Solution solution = engine.solve(bench, run);
     if (run.progress.stop_requested()) throw Interrupted{};
-    if (!solution.failures.empty()) throw std::runtime_error{fmt::format("calibration failed ({}): {}", solution.failures.front().category, solution.failures.front().message)};
+    if (!solution.failures.empty())
+        throw std::runtime_error{fmt::format("calibration failed ({}): {}", solution.failures.front().category, solution.failures.front().message)};
     return std::move(solution.oscillators);
 }
 
@@ -48,7 +50,8 @@ struct FreeRun {
 };
 
 /// Free cell at `points` per period: the step is 1/(points f) with f the frequency that is found at this very step.
-FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& engine, double guess_hz, int points, const Calibration& calibration, const engines::RunOptions& run) {
+FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& engine, double guess_hz, int points, const Calibration& calibration,
+                 const engines::RunOptions& run) {
     const double relaxation = substrate.estimate().relaxation_time_s;
     const std::array<BenchCell, 1> cell{};
     double reference = guess_hz;
@@ -56,17 +59,21 @@ FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& 
         const double time = free_run_relaxations * relaxation + free_run_periods / reference;
         const OscillatorSolution free = run_bench(substrate, engine, cell, reference, points, calibration, time, run).front();
         if (free.stop == problem::Stop::never_started || free.stop == problem::Stop::collapsed || free.amplitude <= 0.0)
-            throw ModelError{fmt::format("{}: the free cell does not oscillate (amplitude {:.3g} {} after {:.3g} s). Raise its loop gain.", substrate.cell(), free.amplitude, substrate.amplitude_unit(), time)};
+            throw ModelError{fmt::format("{}: the free cell does not oscillate (amplitude {:.3g} {} after {:.3g} s). Raise its loop gain.",
+                                         substrate.cell(), free.amplitude, substrate.amplitude_unit(), time)};
         const double found = reference + free.frequency_difference / turn;
-        if (!(found > 0.0) || !std::isfinite(found)) throw ModelError{fmt::format("{}: no oscillation near {:.4g} Hz was found", substrate.cell(), guess_hz)};
+        if (!(found > 0.0) || !std::isfinite(found))
+            throw ModelError{fmt::format("{}: no oscillation near {:.4g} Hz was found", substrate.cell(), guess_hz)};
         if (std::abs(found - reference) <= frequency_agreement * reference) return {found, free.amplitude, free.mean_power};
         reference = found;
     }
-    throw ModelError{fmt::format("{}: the free-running frequency near {:.4g} Hz does not settle to {:g} in {} rounds (jitter, or two modes)", substrate.cell(), reference, frequency_agreement, max_frequency_rounds)};
+    throw ModelError{fmt::format("{}: the free-running frequency near {:.4g} Hz does not settle to {:g} in {} rounds (jitter, or two modes)",
+                                 substrate.cell(), reference, frequency_agreement, max_frequency_rounds)};
 }
 
 /// Offset at drive 0.25, slope and largest residual of the raw phase error over the drives.
-void measure_phase_error(const substrates::Substrate& substrate, const engines::Engine& engine, int points, Calibration& c, double rate_estimate, const engines::RunOptions& run) {
+void measure_phase_error(const substrates::Substrate& substrate, const engines::Engine& engine, int points, Calibration& c, double rate_estimate,
+                         const engines::RunOptions& run) {
     std::vector<double> error;
     for (const double drive : phase_error_drives) {
         std::vector<BenchCell> cells;
@@ -77,7 +84,8 @@ void measure_phase_error(const substrates::Substrate& substrate, const engines::
         for (std::size_t k = 0; k < cells.size(); ++k) sum += wrap(locked[k].phase - drive_directions[k]);
         error.push_back(sum / static_cast<double>(cells.size()));
     }
-    const auto at_offset_drive = static_cast<std::size_t>(std::find(phase_error_drives.begin(), phase_error_drives.end(), problem::offset_drive) - phase_error_drives.begin());
+    const auto at_offset_drive =
+        static_cast<std::size_t>(std::find(phase_error_drives.begin(), phase_error_drives.end(), problem::offset_drive) - phase_error_drives.begin());
     c.offset_rad = error[at_offset_drive];
     double numerator = 0.0;
     double denominator = 0.0;
@@ -87,10 +95,12 @@ void measure_phase_error(const substrates::Substrate& substrate, const engines::
         denominator += x * x;
     }
     c.slope_rad = numerator / denominator;
-    for (std::size_t k = 0; k < error.size(); ++k) c.residual_rad = std::max(c.residual_rad, std::abs(error[k] - problem::raw_phase_error(c, phase_error_drives[k])));
+    for (std::size_t k = 0; k < error.size(); ++k)
+        c.residual_rad = std::max(c.residual_rad, std::abs(error[k] - problem::raw_phase_error(c, phase_error_drives[k])));
 }
 
-/// Mean beat rate [rad/s] of a driven cell against its drive, from the first to the last passage of whole turns; 0 if it slipped fewer than three times.
+/// Mean beat rate [rad/s] of a driven cell against its drive, from the first to the last passage of whole turns; 0 if it slipped fewer than three
+/// times.
 double beat_rate(const problem::Trajectory& log, double drive_rate) {
     const std::size_t first = log.size() / 4;  // the lock-in transient is over
     const auto difference = [&](std::size_t k) { return log.phase(k) - drive_rate * log.times()[k]; };
@@ -110,46 +120,61 @@ double beat_rate(const problem::Trajectory& log, double drive_rate) {
     return turn * static_cast<double>(passages.size() - 1) / (passages.back() - passages.front());
 }
 
-/// Edge of the lock range on one side (`sign` +1 or -1) as a detuning [rad/s] > 0: a coarse grid brackets it, then w_b^2 over delta^2 of the two nearest cells outside is extrapolated to 0.
-double lock_edge(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double rate_estimate, double sign, const engines::RunOptions& run) {
-    constexpr int cells_per_round = 16;
-    double low = 0.4;   // in units of rate_estimate; the measured K of a healthy cell lies within a factor of two
-    double high = 1.9;
-    for (int round = 0; round < 2; ++round) {
-        const double step = (high - low) / (cells_per_round - 1);
-        std::vector<BenchCell> cells;
-        std::vector<double> detuning;
-        for (int k = 0; k < cells_per_round; ++k) {
-            detuning.push_back((low + step * k) * rate_estimate);
-            cells.push_back({0.0, 1.0, sign * detuning.back() / turn});
-        }
-        // Half a step outside the edge the beat takes 2 pi/(K sqrt(step)); eight of them, the first quarter is transient.
-        const double time = 8.0 * turn / (rate_estimate * std::sqrt(step));
-        const auto driven = run_bench(substrate, engine, cells, c.frequency_at_step_hz, points, c, time, run);
-        std::vector<double> beat;
-        for (int k = 0; k < cells_per_round; ++k) beat.push_back(beat_rate(driven[static_cast<std::size_t>(k)].trajectory, sign * detuning[static_cast<std::size_t>(k)]));
-        const auto outside = static_cast<std::size_t>(std::find_if(beat.begin(), beat.end(), [](double b) { return b > 0.0; }) - beat.begin());
-        if (outside == 0 || outside + 1 >= beat.size())
-            throw ModelError{fmt::format("{}: no edge of the lock range between {:.3g} and {:.3g} of the expected {:.4g} rad/s (the cell {}).", substrate.cell(), low, high, rate_estimate,
-                                         outside == 0 ? "does not lock" : "locks everywhere")};
-        if (round == 0) {
-            const double center = low + step * static_cast<double>(outside);
-            low = center - 1.5 * step;
-            high = center + 1.5 * step;
-            continue;
-        }
-        const double x0 = detuning[outside] * detuning[outside];
-        const double x1 = detuning[outside + 1] * detuning[outside + 1];
-        const double y0 = beat[outside] * beat[outside];
-        const double y1 = beat[outside + 1] * beat[outside + 1];
-        return std::sqrt(std::max(0.0, x0 - y0 * (x1 - x0) / (y1 - y0)));
-    }
-    throw std::logic_error{"lock_edge leaves its loop by return"};
+/// A cell driven off frequency and the rate at which it slips.
+struct Slip {
+    double detuning;  ///< [rad/s] > 0
+    double beat;      ///< [rad/s] 0 = locked
+};
+
+/// Slips of cells driven at these detunings [rad/s] below (first) and above the free frequency, at full scale.
+std::array<std::vector<Slip>, 2> slips(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c,
+                                       const std::array<std::vector<double>, 2>& detunings, double time, const engines::RunOptions& run) {
+    constexpr std::array<double, 2> sign = {-1.0, 1.0};
+    std::vector<BenchCell> cells;
+    for (std::size_t side = 0; side < 2; ++side)
+        for (const double detuning : detunings[side]) cells.push_back({0.0, 1.0, sign[side] * detuning / turn});
+    const auto driven = run_bench(substrate, engine, cells, c.frequency_at_step_hz, points, c, time, run);
+    std::array<std::vector<Slip>, 2> found;
+    std::size_t cell = 0;
+    for (std::size_t side = 0; side < 2; ++side)
+        for (const double detuning : detunings[side]) found[side].push_back({detuning, beat_rate(driven[cell++].trajectory, sign[side] * detuning)});
+    return found;
+}
+
+/// Detuning [rad/s] at which the beat vanishes: w_b^2 over delta^2 of the two nearest cells outside the lock range, extrapolated to 0.
+double edge_of(const std::vector<Slip>& slips, const std::string& cell) {
+    const auto outside = std::find_if(slips.begin(), slips.end(), [](const Slip& s) { return s.beat > 0.0; });
+    if (outside == slips.begin() || slips.end() - outside < 2)
+        throw ModelError{fmt::format("{}: no edge of the lock range between detunings of {:.4g} and {:.4g} rad/s (the cell {}).", cell,
+                                     slips.front().detuning, slips.back().detuning, outside == slips.begin() ? "does not lock" : "locks everywhere")};
+    const auto next = outside + 1;
+    const double x0 = outside->detuning * outside->detuning;
+    const double x1 = next->detuning * next->detuning;
+    const double y0 = outside->beat * outside->beat;
+    const double y1 = next->beat * next->beat;
+    return std::sqrt(std::max(0.0, x0 - y0 * (x1 - x0) / (y1 - y0)));
+}
+
+/// Lower and upper edge of the lock range at full scale, as detunings [rad/s] > 0: a coarse grid brackets them, cells just outside refine them.
+std::array<double, 2> lock_edges(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double rate,
+                                 const engines::RunOptions& run) {
+    constexpr double slips_seen = 6.0;  // whole turns within the run of the nearest cell outside; a quarter of it is transient
+    const auto time_for = [&](double excess) { return slips_seen * turn / (rate * std::sqrt(2.0 * excess)); };  // Adler: w_b = K sqrt((1 + x)^2 - 1)
+    std::vector<double> coarse;
+    constexpr double coarse_step = 0.2;  // in units of the estimate; a healthy cell's K lies within a factor of two of it
+    for (double x = 0.4; x < 2.3; x += coarse_step) coarse.push_back(x * rate);
+    const auto bracketed = slips(substrate, engine, points, c, {coarse, coarse}, time_for(0.5 * coarse_step), run);
+    std::array<std::vector<double>, 2> fine;
+    for (std::size_t side = 0; side < 2; ++side)
+        for (const double factor : {0.96, 1.0, 1.02, 1.04, 1.06}) fine[side].push_back(factor * edge_of(bracketed[side], substrate.cell()));
+    const auto refined = slips(substrate, engine, points, c, fine, time_for(0.02), run);
+    return {edge_of(refined[0], substrate.cell()), edge_of(refined[1], substrate.cell())};
 }
 
 }  // namespace
 
-Calibration calibrate(const substrates::Substrate& substrate, const engines::Engine& engine, const CalibrationOptions& options, const engines::RunOptions& run) {
+Calibration calibrate(const substrates::Substrate& substrate, const engines::Engine& engine, const CalibrationOptions& options,
+                      const engines::RunOptions& run) {
     Calibration c;
     if (substrate.dimensionless()) return c;
     const auto tell = [&](double done) { run.progress.report("calibrating the cell", done); };
@@ -178,9 +203,7 @@ Calibration calibrate(const substrates::Substrate& substrate, const engines::Eng
     tell(0.2);
 
     c.coupling_rate = estimate.coupling_rate;
-    const double upper = lock_edge(substrate, engine, points, c, estimate.coupling_rate, +1.0, quiet);
-    tell(0.45);
-    const double lower = lock_edge(substrate, engine, points, c, estimate.coupling_rate, -1.0, quiet);
+    const auto [lower, upper] = lock_edges(substrate, engine, points, c, estimate.coupling_rate, quiet);
     tell(0.7);
     c.coupling_rate = 0.5 * (upper + lower);
     c.lock_range_low_hz = c.frequency_at_step_hz - lower / turn;

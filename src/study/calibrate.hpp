@@ -16,22 +16,29 @@ struct CalibrationOptions {
 };
 
 /// Measures a free cell with the substrate's own netlist on a circuit engine, per (substrate, corner, cell, injection, options):
-///   1. frequency at the step, iterated until step and frequency agree to 1e-9 (a trapezoidal step h warps it by -(w h)^2/12); amplitude and power of the free cell;
+///   1. frequency at the step, iterated until step and frequency agree to 1e-9 (a trapezoidal step h warps it by -(w h)^2/12); amplitude and power of
+///   the free cell;
 ///   2. physical frequency: the same at 2 and 4 times the points, extrapolated to h -> 0;
 ///   3. raw phase error against the direction of the drive at five drives: offset at 0.25, least-squares slope, largest residual;
-///   4. lock range at full scale: cells driven off frequency; outside it the beat obeys w_b^2 = delta^2 - K^2 (Adler 1946), extrapolated to w_b = 0 on both sides.
+///   4. lock range at full scale: cells driven off frequency; outside it the beat obeys w_b^2 = delta^2 - K^2 (Adler 1946), extrapolated to w_b = 0
+///   on both sides.
 /// Throws ModelError if the cell does not oscillate or does not lock, and std::runtime_error with the simulator's words if a bench run fails.
 /// A dimensionless substrate needs no measurement.
-[[nodiscard]] problem::Calibration calibrate(const substrates::Substrate& substrate, const engines::Engine& circuit_engine, const CalibrationOptions& options, const engines::RunOptions& run);
+[[nodiscard]] problem::Calibration calibrate(const substrates::Substrate& substrate, const engines::Engine& circuit_engine,
+                                             const CalibrationOptions& options, const engines::RunOptions& run);
 
-/// Where calibrations are kept: $ENTRAIN_CACHE, else $XDG_CACHE_HOME/entrain, else ~/.cache/entrain; nothing if none of them is set (then nothing is cached).
+/// Where calibrations are kept: $ENTRAIN_CACHE, else $XDG_CACHE_HOME/entrain, else ~/.cache/entrain; nothing if none of them is set (then nothing is
+/// cached).
 [[nodiscard]] std::optional<std::filesystem::path> cache_folder();
 
-/// The calibration from the cache, or measured and stored. One file per content hash of everything the numbers depend on; its own checksum is verified, so a stale, damaged or foreign
-/// entry is measured again, never trusted. A lock file keeps two processes from measuring the same thing; the entry appears by atomic rename.
-[[nodiscard]] problem::Calibration cached_calibration(const std::string& key_text, const std::optional<std::filesystem::path>& folder, const std::function<problem::Calibration()>& measure);
+/// The calibration from the cache, or measured and stored. One file per content hash of everything the numbers depend on; its own checksum is
+/// verified, so a stale, damaged or foreign entry is measured again, never trusted. A lock file keeps two processes from measuring the same thing;
+/// the entry appears by atomic rename.
+[[nodiscard]] problem::Calibration cached_calibration(const std::string& key_text, const std::optional<std::filesystem::path>& folder,
+                                                      const std::function<problem::Calibration()>& measure);
 
 /// Everything the numbers of calibrate() depend on, as one text: substrate, options, simulator version and the version of this procedure.
-[[nodiscard]] std::string calibration_key_text(const substrates::Substrate& substrate, const engines::Engine& circuit_engine, const CalibrationOptions& options);
+[[nodiscard]] std::string calibration_key_text(const substrates::Substrate& substrate, const engines::Engine& circuit_engine,
+                                               const CalibrationOptions& options);
 
 }  // namespace entrain::study

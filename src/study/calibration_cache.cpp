@@ -89,10 +89,12 @@ std::optional<std::filesystem::path> cache_folder() {
 }
 
 std::string calibration_key_text(const substrates::Substrate& substrate, const engines::Engine& circuit_engine, const CalibrationOptions& options) {
-    return fmt::format("{}\nsimulator {}\npoints_per_period {}\n{}", procedure, circuit_engine.simulator_version(), options.points_per_period, substrate.calibration_key());
+    return fmt::format("{}\nsimulator {}\npoints_per_period {}\n{}", procedure, circuit_engine.simulator_version(), options.points_per_period,
+                       substrate.calibration_key());
 }
 
-Calibration cached_calibration(const std::string& key_text, const std::optional<std::filesystem::path>& folder, const std::function<Calibration()>& measure) {
+Calibration cached_calibration(const std::string& key_text, const std::optional<std::filesystem::path>& folder,
+                               const std::function<Calibration()>& measure) {
     const std::string key = sha256(key_text);
     const auto measured = [&] {
         Calibration c = measure();

@@ -38,9 +38,12 @@ WordField read_time_field(ReadTime& read_time, const bool& dimensionless) {
             },
             [&read_time, &dimensionless]() -> std::string {
                 switch (read_time.kind) {
-                    case ReadTime::Kind::quantile: return fmt::format("quantile: {}", read_time.value);
-                    case ReadTime::Kind::fixed: return fmt::format("fixed: {}", format_quantity(read_time.value, dimensionless ? "1" : unit::Second::symbol));
-                    case ReadTime::Kind::slowest: break;
+                    case ReadTime::Kind::quantile:
+                        return fmt::format("quantile: {}", read_time.value);
+                    case ReadTime::Kind::fixed:
+                        return fmt::format("fixed: {}", format_quantity(read_time.value, dimensionless ? "1" : unit::Second::symbol));
+                    case ReadTime::Kind::slowest:
+                        break;
                 }
                 return "slowest";
             }};
@@ -50,9 +53,11 @@ WordField read_time_field(ReadTime& read_time, const bool& dimensionless) {
 
 void ReadoutOptions::describe(FieldVisitor& v) {
     v.quantity("settle_tolerance", settle_tolerance, {1e-6, 1.0}, "settled is: from here on within this angle of the final phase");
-    v.choice("correction", correction, {{"offset", readout::Correction::offset}, {"offset_slope", readout::Correction::offset_slope}},
-             "what is removed from the raw phase: the constant offset (what hardware can do) or offset and slope in the drive (needs the digital answer)");
-    v.word("read_time", read_time_field(read_time, dimensionless), "when the array is read: at the slowest settled oscillator, at a quantile of the settling times, or at a fixed time");
+    v.choice(
+        "correction", correction, {{"offset", readout::Correction::offset}, {"offset_slope", readout::Correction::offset_slope}},
+        "what is removed from the raw phase: the constant offset (what hardware can do) or offset and slope in the drive (needs the digital answer)");
+    v.word("read_time", read_time_field(read_time, dimensionless),
+           "when the array is read: at the slowest settled oscillator, at a quantile of the settling times, or at a fixed time");
     v.word("max_periods",
            {{"auto", "20000"},
             [this](const std::string& text) -> std::string {
@@ -96,7 +101,8 @@ void Start::describe(FieldVisitor& v) {
 }
 
 void SimulationOptions::describe(FieldVisitor& v) {
-    v.integer("points_per_period", points_per_period, 16, 10000, "fixed time steps per period, of circuits and of the calibration a phase model rests on");
+    v.integer("points_per_period", points_per_period, 16, 10000,
+              "fixed time steps per period, of circuits and of the calibration a phase model rests on");
     v.choice("crossbar", crossbar, {{"reduced", problem::Crossbar::reduced}, {"full", problem::Crossbar::full}},
              "circuits: one summed current per oscillator, or every anchor and crosspoint in the netlist");
 }

@@ -41,11 +41,11 @@ MatrixXd start_states(const network::OscillatorNetwork& network, const Start& st
 
 /// When an oscillator counts as settled, and for how long it is worth waiting.
 problem::SettlingRule settling_rule(const problem::Instance& instance, const ReadoutOptions& readout) {
-    constexpr double patience_drive = 0.02;  // max_periods: auto waits for this drive ratio,
+    constexpr double patience_drive = 0.02;        // max_periods: auto waits for this drive ratio,
     const double patience_angle = radians(179.0);  // from this far away;
-    constexpr double patience_margin = 1.25;  // injection raises the amplitude and so slows the lock, by 7 % at injection 0.2 (measured),
-    constexpr double fit_windows = 3.0;       // and the settling fit looks back over three time constants
-    constexpr double least_load = 0.1;        // full_scale mapping: rows loaded less than this are not waited for longer
+    constexpr double patience_margin = 1.25;       // injection raises the amplitude and so slows the lock, by 7 % at injection 0.2 (measured),
+    constexpr double fit_windows = 3.0;            // and the settling fit looks back over three time constants
+    constexpr double least_load = 0.1;             // full_scale mapping: rows loaded less than this are not waited for longer
     problem::SettlingRule rule;
     rule.tolerance = readout.settle_tolerance;
     const Index n = instance.drive.rows();
@@ -66,7 +66,8 @@ problem::SettlingRule settling_rule(const problem::Instance& instance, const Rea
 }
 
 /// States by head of one sequence, NaN where there is no reading.
-std::vector<MatrixXd> states_of(const attention::Sequence& sequence, int heads, int dimension, const std::map<network::TokenId, Index>& where, const std::vector<readout::Reading>& readings) {
+std::vector<MatrixXd> states_of(const attention::Sequence& sequence, int heads, int dimension, const std::map<network::TokenId, Index>& where,
+                                const std::vector<readout::Reading>& readings) {
     std::vector<MatrixXd> states(static_cast<std::size_t>(heads), MatrixXd::Constant(sequence.tokens(), dimension, not_a_number));
     for (int h = 0; h < heads; ++h)
         for (int t = 0; t < sequence.tokens(); ++t) {
@@ -82,7 +83,8 @@ double pick_read_time(const ReadTime& rule, const std::vector<readout::Reading>&
     if (rule.kind == ReadTime::Kind::fixed) return rule.value;
     std::vector<double> times;
     for (const auto& reading : readings)
-        if (reading.settling_time && (reading.verdict == readout::Verdict::settled || reading.verdict == readout::Verdict::degenerate)) times.push_back(*reading.settling_time);
+        if (reading.settling_time && (reading.verdict == readout::Verdict::settled || reading.verdict == readout::Verdict::degenerate))
+            times.push_back(*reading.settling_time);
     if (times.empty()) return not_a_number;
     return metrics::quantile(std::move(times), rule.kind == ReadTime::Kind::slowest ? 1.0 : rule.value);
 }
@@ -91,11 +93,12 @@ double pick_read_time(const ReadTime& rule, const std::vector<readout::Reading>&
 std::vector<std::vector<bool>> counting(const SequenceRecord& s) {
     std::vector<std::vector<bool>> counts(static_cast<std::size_t>(s.verdict.rows()), std::vector<bool>(static_cast<std::size_t>(s.verdict.cols())));
     for (Index h = 0; h < s.verdict.rows(); ++h)
-        for (Index t = 0; t < s.verdict.cols(); ++t) counts[static_cast<std::size_t>(h)][static_cast<std::size_t>(t)] = s.verdict(h, t) == static_cast<int>(readout::Verdict::settled);
+        for (Index t = 0; t < s.verdict.cols(); ++t)
+            counts[static_cast<std::size_t>(h)][static_cast<std::size_t>(t)] = s.verdict(h, t) == static_cast<int>(readout::Verdict::settled);
     return counts;
 }
 
-metrics::AttentionError error_of(const std::vector<SequenceRecord>& records, mechanisms::AttentionResult SequenceRecord::* simulated) {
+metrics::AttentionError error_of(const std::vector<SequenceRecord>& records, mechanisms::AttentionResult SequenceRecord::*simulated) {
     std::vector<metrics::Comparison> comparisons;
     for (const SequenceRecord& s : records) comparisons.push_back({&(s.*simulated), &s.reference, &s.sequence->padded, counting(s)});
     return metrics::attention_error(comparisons);
@@ -139,7 +142,8 @@ Prepared prepare(const TrialInput& input, const MatrixXd& states) {
     Prepared prepared;
     prepared.instance = input.substrate.map(network, input.calibration, input.mapping, input.nonidealities, input.streams);
     prepared.rule = settling_rule(prepared.instance, input.readout);
-    prepared.problem = input.substrate.problem(prepared.instance, input.engine.fidelity(), {prepared.rule, static_cast<int>(input.simulation.points_per_period), input.simulation.crossbar});
+    prepared.problem = input.substrate.problem(prepared.instance, input.engine.fidelity(),
+                                               {prepared.rule, static_cast<int>(input.simulation.points_per_period), input.simulation.crossbar});
     return prepared;
 }
 
@@ -167,9 +171,10 @@ TrialRecord run_trial(const TrialInput& input) {
     const auto slope_removed = readout::read(solution, instance, stage.rule, Correction::offset_slope);
     const auto at_read = readout::read_at(solution, instance, stage.rule, input.readout.correction, record.read_time);
     const int tokens = input.sequences.front().tokens();
-    record.ledger = energy::ledger(instance, solution, record.readings, input.substrate.energy_model(instance.calibration),
-                                   input.substrate.injection() * instance.calibration.reference_current_a, record.read_time, input.digital,
-                                   input.mechanism.operations(input.layer.heads, tokens, input.layer.oscillator_dimension), input.layer.heads * tokens);
+    record.ledger =
+        energy::ledger(instance, solution, record.readings, input.substrate.energy_model(instance.calibration),
+                       input.substrate.injection() * instance.calibration.reference_current_a, record.read_time, input.digital,
+                       input.mechanism.operations(input.layer.heads, tokens, input.layer.oscillator_dimension), input.layer.heads * tokens);
 
     record.free = instance.network.free;
     record.drive_ratio = instance.drive_ratio;

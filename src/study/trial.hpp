@@ -44,26 +44,26 @@ struct SequenceRecord {
     mechanisms::AttentionResult at_read;        ///< at the read time, with the configured correction
     mechanisms::AttentionResult reference;
     std::vector<Eigen::MatrixXd> softmax;
-    Eigen::MatrixXd raw_phase;                  ///< [rad]
-    Eigen::MatrixXd settling_time;              ///< [s]
-    Eigen::MatrixXd energy;                     ///< [J] to the read time
-    Eigen::MatrixXi verdict;                    ///< readout::Verdict
+    Eigen::MatrixXd raw_phase;      ///< [rad]
+    Eigen::MatrixXd settling_time;  ///< [s]
+    Eigen::MatrixXd energy;         ///< [J] to the read time
+    Eigen::MatrixXi verdict;        ///< readout::Verdict
 };
 
 struct TrialRecord {
     std::vector<SequenceRecord> sequences;
-    std::vector<network::TokenId> free;          ///< [N] in the order of `readings`
-    std::vector<readout::Reading> readings;      ///< [N] at equilibrium
-    Eigen::VectorXd drive_ratio;                 ///< [N]
-    Eigen::VectorXd predicted_settling_time;     ///< [N] [s] closed form from the actual start to the tolerance
-    Eigen::VectorXd coupling_sum;                ///< number of couplings per oscillator [N]
-    double read_time = 0.0;                      ///< [s]; NaN if nothing settled
-    double latency = 0.0;                        ///< [s] start + read time + reader window
+    std::vector<network::TokenId> free;       ///< [N] in the order of `readings`
+    std::vector<readout::Reading> readings;   ///< [N] at equilibrium
+    Eigen::VectorXd drive_ratio;              ///< [N]
+    Eigen::VectorXd predicted_settling_time;  ///< [N] [s] closed form from the actual start to the tolerance
+    Eigen::VectorXd coupling_sum;             ///< number of couplings per oscillator [N]
+    double read_time = 0.0;                   ///< [s]; NaN if nothing settled
+    double latency = 0.0;                     ///< [s] start + read time + reader window
     std::size_t couplings = 0;
-    metrics::AttentionError error;               ///< at equilibrium
+    metrics::AttentionError error;  ///< at equilibrium
     metrics::AttentionError error_offset_slope;
     metrics::AttentionError error_at_read;
-    metrics::AttentionError softmax_error;       ///< attention keys only
+    metrics::AttentionError softmax_error;  ///< attention keys only
     energy::Ledger ledger;
     std::vector<problem::Failure> failures;
     problem::Cost cost;
@@ -85,6 +85,7 @@ struct Prepared {
 [[nodiscard]] TrialRecord run_trial(const TrialInput& input);
 
 /// Largest row sum sum_j |W_ij| |r_j| per head over all sequences of the inputs file [H]: the constant of `mapping.normalisation: full_scale`.
-[[nodiscard]] Eigen::VectorXd head_full_scale(const attention::Layer& layer, std::span<const attention::Sequence> sequences, const mechanisms::Mechanism& mechanism);
+[[nodiscard]] Eigen::VectorXd head_full_scale(const attention::Layer& layer, std::span<const attention::Sequence> sequences,
+                                              const mechanisms::Mechanism& mechanism);
 
 }  // namespace entrain::study

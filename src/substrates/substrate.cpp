@@ -7,7 +7,8 @@ namespace entrain::substrates {
 
 double Substrate::reference_current(double /*amplitude*/, double /*frequency_hz*/) const { return 0.0; }
 
-problem::CircuitProblem Substrate::bench(std::span<const BenchCell> /*cells*/, double /*reference_hz*/, int /*points_per_period*/, const problem::Calibration& /*calibration*/) const {
+problem::CircuitProblem Substrate::bench(std::span<const BenchCell> /*cells*/, double /*reference_hz*/, int /*points_per_period*/,
+                                         const problem::Calibration& /*calibration*/) const {
     throw std::logic_error{"this substrate has no circuit"};
 }
 
@@ -26,8 +27,10 @@ problem::Instance map_without_disorder(const network::OscillatorNetwork& network
         instance.network = network::normalised(network, mapping.normalisation, mapping.head_full_scale);
     }
     instance.drive = network::anchor_drive(instance.network);
-    // A detuning the mechanism asks for is in units of the un-normalised weights.
-    instance.detuning = (calibration.coupling_rate * network.detuning.array() / instance.row_scale.array().max(1e-300)).matrix();
+    // A detuning the mechanism asks for is in units of the un-normalised weights. A row without weights has no such unit: its oscillator is undriven anyway.
+    instance.detuning.resize(n);
+    for (Eigen::Index i = 0; i < n; ++i)
+        instance.detuning(i) = instance.row_scale(i) > 0.0 ? calibration.coupling_rate * network.detuning(i) / instance.row_scale(i) : 0.0;
     instance.deviation = Eigen::VectorXd::Zero(n);
     instance.nominal_raw_shift = Eigen::VectorXd::Zero(n);
     for (Eigen::Index i = 0; i < n; ++i) instance.nominal_raw_shift(i) = problem::raw_phase_error(calibration, instance.drive.row(i).norm());
@@ -35,7 +38,9 @@ problem::Instance map_without_disorder(const network::OscillatorNetwork& network
 }
 
 problem::ExactProblem exact_problem(const problem::Instance& instance, const problem::SettlingRule& rule) {
-    return {instance.network.dimension, instance.calibration.coupling_rate * instance.drive, instance.detuning, instance.nominal_raw_shift, instance.network.start, rule};
+    return {instance.network.dimension, instance.calibration.coupling_rate * instance.drive,
+            instance.detuning,          instance.nominal_raw_shift,
+            instance.network.start,     rule};
 }
 
 problem::PhaseProblem phase_problem(const problem::Instance& instance, const problem::SettlingRule& rule) {

@@ -47,21 +47,23 @@ struct Mapping {
 /// Deviations of real hardware. All off by default.
 struct Nonidealities {
     double frequency_disorder = 0.0;  ///< sigma of df/f (ideal: of the detuning in units of |h|)
-    void describe(FieldVisitor& visitor) { visitor.number("frequency_disorder", frequency_disorder, fraction, "sigma of df/f between cells (ideal: of the detuning in units of |h|)"); }
+    void describe(FieldVisitor& visitor) {
+        visitor.number("frequency_disorder", frequency_disorder, fraction, "sigma of df/f between cells (ideal: of the detuning in units of |h|)");
+    }
 };
 
 /// A cell on a test bench: start phase, injection as a fraction of full scale (phasor), and how far its drive is off the reference frequency.
 struct BenchCell {
-    double start_phase = 0.0;             ///< [rad]
-    std::complex<double> drive;           ///< fraction of full scale
+    double start_phase = 0.0;    ///< [rad]
+    std::complex<double> drive;  ///< fraction of full scale
     double drive_offset_hz = 0.0;
 };
 
 /// Rough figures before anything is measured: first guess of the calibration, durations of its runs. From formulas, not from simulation.
 struct Estimate {
     double frequency_hz = 0.0;
-    double coupling_rate = 0.0;           ///< [rad/s] K at full scale
-    double relaxation_time_s = 0.0;       ///< amplitude relaxation
+    double coupling_rate = 0.0;      ///< [rad/s] K at full scale
+    double relaxation_time_s = 0.0;  ///< amplitude relaxation
 };
 
 /// A technology: limits, mapping of networks to as-built hardware, and its statement as exact, phase or circuit problem. Knows no engine.
@@ -69,13 +71,15 @@ class Substrate {
  public:
     virtual ~Substrate() = default;
 
-    /// The options of `substrate:` that belong to this substrate (cell, injection, coupling_rate, summing, ...), without kind, name, corner, parameters.
+    /// The options of `substrate:` that belong to this substrate (cell, injection, coupling_rate, summing, ...), without kind, name, corner,
+    /// parameters.
     virtual void describe(FieldVisitor& visitor) = 0;
 
     /// Parameters of the corner file; empty if the substrate has none.
     [[nodiscard]] virtual std::vector<ParameterSpec> parameters() const { return {}; }
 
-    /// Takes options as read and the corner's parameters. ModelError naming the inequality that fails, with its numbers, if the cell cannot oscillate.
+    /// Takes options as read and the corner's parameters. ModelError naming the inequality that fails, with its numbers, if the cell cannot
+    /// oscillate.
     virtual void configure(const Corner& corner) = 0;
 
     [[nodiscard]] virtual bool dimensionless() const { return false; }
@@ -83,7 +87,8 @@ class Substrate {
     /// Largest oscillator dimension d it can carry; 0 = any.
     [[nodiscard]] virtual int max_dimension() const { return 2; }
 
-    /// Everything the calibration depends on but the engine's options: options, parameters, cell text, as one canonical text. "" for ideal (nothing to measure).
+    /// Everything the calibration depends on but the engine's options: options, parameters, cell text, as one canonical text. "" for ideal (nothing
+    /// to measure).
     [[nodiscard]] virtual std::string calibration_key() const { return ""; }
     [[nodiscard]] virtual Estimate estimate() const { return {}; }
     /// Full-scale reference current [A] of a cell whose free amplitude at the read port is `amplitude` and whose frequency is `frequency_hz`.
@@ -96,13 +101,14 @@ class Substrate {
     /// What the ledger needs to know of a calibrated cell.
     [[nodiscard]] virtual problem::EnergyModel energy_model(const problem::Calibration& /*calibration*/) const { return {}; }
 
-    /// The cells of a test bench at `reference_hz` with the same netlist that `problem` states; no couplings, fixed_time set by the caller. `calibration` holds what has been
-    /// measured so far (reference current).
-    [[nodiscard]] virtual problem::CircuitProblem bench(std::span<const BenchCell> cells, double reference_hz, int points_per_period, const problem::Calibration& calibration) const;
+    /// The cells of a test bench at `reference_hz` with the same netlist that `problem` states; no couplings, fixed_time set by the caller.
+    /// `calibration` holds what has been measured so far (reference current).
+    [[nodiscard]] virtual problem::CircuitProblem bench(std::span<const BenchCell> cells, double reference_hz, int points_per_period,
+                                                        const problem::Calibration& calibration) const;
 
     /// As-built hardware for a network: normalised, quantised, mismatched. The only place where disorder enters. ModelError outside the limits.
-    [[nodiscard]] virtual problem::Instance map(const network::OscillatorNetwork& network, const problem::Calibration& calibration, const Mapping& mapping,
-                                                const Nonidealities& nonidealities, const RandomStreams& streams) const = 0;
+    [[nodiscard]] virtual problem::Instance map(const network::OscillatorNetwork& network, const problem::Calibration& calibration,
+                                                const Mapping& mapping, const Nonidealities& nonidealities, const RandomStreams& streams) const = 0;
 
     /// States the instance as a problem of the given fidelity. `options` carries step and crossbar for circuits.
     struct ProblemOptions {
@@ -110,11 +116,14 @@ class Substrate {
         int points_per_period = 50;
         problem::Crossbar crossbar = problem::Crossbar::reduced;
     };
-    [[nodiscard]] virtual problem::Problem problem(const problem::Instance& instance, problem::Fidelity fidelity, const ProblemOptions& options) const = 0;
+    [[nodiscard]] virtual problem::Problem problem(const problem::Instance& instance, problem::Fidelity fidelity,
+                                                   const ProblemOptions& options) const = 0;
 };
 
-/// Steps of map() that every substrate shares: normalises, computes drive and drive ratio, applies the calibration's raw shift. Deviations are left at zero.
-[[nodiscard]] problem::Instance map_without_disorder(const network::OscillatorNetwork& network, const problem::Calibration& calibration, const Mapping& mapping);
+/// Steps of map() that every substrate shares: normalises, computes drive and drive ratio, applies the calibration's raw shift. Deviations are left
+/// at zero.
+[[nodiscard]] problem::Instance map_without_disorder(const network::OscillatorNetwork& network, const problem::Calibration& calibration,
+                                                     const Mapping& mapping);
 
 /// The exact and phase problems of an instance: the same for every calibrated substrate.
 [[nodiscard]] problem::ExactProblem exact_problem(const problem::Instance& instance, const problem::SettlingRule& rule);

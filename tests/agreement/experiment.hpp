@@ -24,8 +24,9 @@ struct Finished {
 inline std::string sva_experiment(int sentences, const std::string& substrate, const std::string& engine, const std::string& rest = "") {
     std::string list;
     for (int i = 0; i < sentences; ++i) list += (i > 0 ? ", " : "") + std::to_string(i);
-    return "version: 1\nlayer:\n  mechanism: fixed_query\n  weights: " + source_file("models/attention/sva/layer.safetensors") + "\n  inputs: " +
-           source_file("models/attention/sva/inputs.safetensors") + "\n  heads: 1\n  sequences: [" + list + "]\nsubstrate: " + substrate + "\nengine: " + engine + "\n" + rest;
+    return "version: 1\nlayer:\n  mechanism: fixed_query\n  weights: " + source_file("models/attention/sva/layer.safetensors") +
+           "\n  inputs: " + source_file("models/attention/sva/inputs.safetensors") + "\n  heads: 1\n  sequences: [" + list +
+           "]\nsubstrate: " + substrate + "\nengine: " + engine + "\n" + rest;
 }
 
 inline Finished finish(const std::string& yaml, std::vector<std::string> extra = {}) {

@@ -26,7 +26,7 @@ TEST(Ideal, IntegrationFollowsClosedForm) {
     for (std::size_t i = 0; i < exact.phase.size(); ++i) {
         if (exact.verdict[i] != 0.0) continue;
         EXPECT_EQ(phase.verdict[i], 0.0);
-        EXPECT_NEAR(wrap(phase.phase[i] - exact.phase[i]), 0.0, 1e-6);                    // the bound
+        EXPECT_NEAR(wrap(phase.phase[i] - exact.phase[i]), 0.0, 1e-6);                               // the bound
         EXPECT_NEAR(phase.settling_time[i], exact.settling_time[i], 1e-3 * exact.settling_time[i]);  // 0.1 %
         ++compared;
     }
@@ -34,7 +34,8 @@ TEST(Ideal, IntegrationFollowsClosedForm) {
 }
 
 TEST(Ideal, TheSameHoldsForOtherOptions) {
-    for (const char* option : {"layer.causal=true", "layer.coupling=relu_eps", "layer.coupling=elu1", "layer.readout_power=2", "layer.mask_padding_in_readout=true", "start='fixed: 40 deg'"}) {
+    for (const char* option : {"layer.causal=true", "layer.coupling=relu_eps", "layer.coupling=elu1", "layer.readout_power=2",
+                               "layer.mask_padding_in_readout=true", "start='fixed: 40 deg'"}) {
         const Finished exact = finish(sva_experiment(8, "{kind: ideal}", "{kind: exact}"), {"--set", option});
         EXPECT_LE(exact.result["error"]["attention_max_abs"].get<double>(), 1e-12) << option;
     }

@@ -3,8 +3,8 @@
 
 #include "agreement/experiment.hpp"
 
-// Circuit against the digital reference, against itself in another form, and against the phase model that calibration extracted from it. Injection 0.2, 50 points per period,
-// tolerance 1 deg, correction offset: the defaults.
+// Circuit against the digital reference, against itself in another form, and against the phase model that calibration extracted from it. Injection
+// 0.2, 50 points per period, tolerance 1 deg, correction offset: the defaults.
 
 namespace {
 
@@ -32,8 +32,10 @@ double fraction_below(const Finished& f, double limit) {
 void report(const char* name, const Finished& f) {
     const PhaseError strong = phase_error(f, f.reference_phase, 0.05, 2.0);
     const PhaseError weak = phase_error(f, f.reference_phase, 0.02, 0.05);
-    std::cout << name << ": r >= 0.05: rms " << strong.rms_deg << " deg, max " << strong.max_deg << " deg (n " << strong.n << "); 0.02 <= r < 0.05: rms " << weak.rms_deg << ", max " << weak.max_deg << " (n " << weak.n
-              << "); below 0.05: " << fraction_below(f, 0.05) << ", below 0.02: " << fraction_below(f, 0.02) << "; wall " << f.result["cost"]["wall_s"] << " s\n";
+    std::cout << name << ": r >= 0.05: rms " << strong.rms_deg << " deg, max " << strong.max_deg << " deg (n " << strong.n
+              << "); 0.02 <= r < 0.05: rms " << weak.rms_deg << ", max " << weak.max_deg << " (n " << weak.n
+              << "); below 0.05: " << fraction_below(f, 0.05) << ", below 0.02: " << fraction_below(f, 0.02) << "; wall "
+              << f.result["cost"]["wall_s"] << " s\n";
 }
 
 TEST(LcCircuit, BehaviouralComputesAttention) {
@@ -59,7 +61,8 @@ TEST(LcCircuit, BehaviouralComputesAttention) {
         phase_difference = std::max(phase_difference, std::abs(wrap(lc.raw_phase[i] - phase.raw_phase[i])));
     }
     std::sort(ratio.begin(), ratio.end());
-    std::cout << "settling, circuit over phase model: median " << ratio[ratio.size() / 2] << ", n " << ratio.size() << "; raw phases differ by at most " << degrees(phase_difference) << " deg\n";
+    std::cout << "settling, circuit over phase model: median " << ratio[ratio.size() / 2] << ", n " << ratio.size()
+              << "; raw phases differ by at most " << degrees(phase_difference) << " deg\n";
     EXPECT_NEAR(ratio[ratio.size() / 2], 1.0, 0.1);
     EXPECT_LE(degrees(phase_difference), 0.2);
 }
@@ -89,7 +92,9 @@ TEST(LcCircuit, JobsDoNotChangeTheResult) {
 }
 
 TEST(LcCircuit, OtherLayerOptionsWorkToo) {
-    const Finished causal = finish(sva_experiment(2, "{kind: lc, injection: 0.1}", "{kind: ngspice}", "mapping: {normalisation: full_scale}\nstart: \"fixed: 0 deg\"\n"), {"--set", "layer.causal=true"});
+    const Finished causal =
+        finish(sva_experiment(2, "{kind: lc, injection: 0.1}", "{kind: ngspice}", "mapping: {normalisation: full_scale}\nstart: \"fixed: 0 deg\"\n"),
+               {"--set", "layer.causal=true"});
     EXPECT_LE(phase_error(causal, causal.reference_phase, 0.05, 2.0).max_deg, 0.3);
 }
 

@@ -19,12 +19,18 @@ std::string experiment(const std::string& layer_extra = "", const std::string& r
     return "version: 1\n"
            "layer:\n"
            "  mechanism: fixed_query\n"
-           "  weights: " + source_file("models/attention/sva/layer.safetensors") + "\n"
-           "  inputs: " + source_file("models/attention/sva/inputs.safetensors") + "\n"
+           "  weights: " +
+           source_file("models/attention/sva/layer.safetensors") +
+           "\n"
+           "  inputs: " +
+           source_file("models/attention/sva/inputs.safetensors") +
+           "\n"
            "  heads: 1\n"
-           "  sequences: [0, 1]\n" + layer_extra +
+           "  sequences: [0, 1]\n" +
+           layer_extra +
            "substrate: {kind: ideal}\n"
-           "engine: {kind: exact}\n" + rest;
+           "engine: {kind: exact}\n" +
+           rest;
 }
 
 struct Attempt {
@@ -55,15 +61,20 @@ TEST(Messages, GoodExperimentRuns) {
     EXPECT_TRUE(a.left_something);
 }
 
-TEST(Messages, UnknownKeyHasPlaceAndSuggestion) { expect_refused(attempt(experiment("  haeds: 1\n")), AllOf(HasSubstr("e.yaml:8:3:"), HasSubstr("haeds"), HasSubstr("Did you mean 'heads'?"))); }
+TEST(Messages, UnknownKeyHasPlaceAndSuggestion) {
+    expect_refused(attempt(experiment("  haeds: 1\n")), AllOf(HasSubstr("e.yaml:8:3:"), HasSubstr("haeds"), HasSubstr("Did you mean 'heads'?")));
+}
 
 TEST(Messages, DuplicateKeyHasPlace) { expect_refused(attempt(experiment("  heads: 1\n")), AllOf(HasSubstr("e.yaml:8:3:"), HasSubstr("heads"))); }
 
 TEST(Messages, AllMistakesAreReportedAtOnce) {
-    expect_refused(attempt(experiment("  causal: perhaps\n  readout_power: -1\n", "seed: many\n")), AllOf(HasSubstr("layer.causal"), HasSubstr("layer.readout_power"), HasSubstr("seed")));
+    expect_refused(attempt(experiment("  causal: perhaps\n  readout_power: -1\n", "seed: many\n")),
+                   AllOf(HasSubstr("layer.causal"), HasSubstr("layer.readout_power"), HasSubstr("seed")));
 }
 
-TEST(Messages, QuantityWithoutUnit) { expect_refused(attempt(experiment("", "readout: {settle_tolerance: 1}\n")), AllOf(HasSubstr("settle_tolerance"), HasSubstr("deg"))); }
+TEST(Messages, QuantityWithoutUnit) {
+    expect_refused(attempt(experiment("", "readout: {settle_tolerance: 1}\n")), AllOf(HasSubstr("settle_tolerance"), HasSubstr("deg")));
+}
 
 TEST(Messages, UnknownPluginsAreNamedWithWhatThereIs) {
     expect_refused(attempt(experiment(), {"--set", "substrate.kind=lcc"}), AllOf(HasSubstr("lcc"), HasSubstr("Did you mean 'lc'?")));
@@ -71,9 +82,13 @@ TEST(Messages, UnknownPluginsAreNamedWithWhatThereIs) {
     expect_refused(attempt(experiment(), {"--set", "layer.mechanism=fixed_qery"}), HasSubstr("Did you mean 'fixed_query'?"));
 }
 
-TEST(Messages, IdealHasNoCircuit) { expect_refused(attempt(experiment(), {"--set", "engine.kind=ngspice"}), AllOf(HasSubstr("engine.kind"), HasSubstr("ideal"))); }
+TEST(Messages, IdealHasNoCircuit) {
+    expect_refused(attempt(experiment(), {"--set", "engine.kind=ngspice"}), AllOf(HasSubstr("engine.kind"), HasSubstr("ideal")));
+}
 
-TEST(Messages, HeadsThatContradictTheWeights) { expect_refused(attempt(experiment(), {"--set", "layer.heads=3"}), AllOf(HasSubstr("layer.heads=3"), HasSubstr("layer.safetensors"))); }
+TEST(Messages, HeadsThatContradictTheWeights) {
+    expect_refused(attempt(experiment(), {"--set", "layer.heads=3"}), AllOf(HasSubstr("layer.heads=3"), HasSubstr("layer.safetensors")));
+}
 
 TEST(Messages, ZeroHeads) { expect_refused(attempt(experiment(), {"--set", "layer.heads=0"}), HasSubstr("layer.heads")); }
 
@@ -86,8 +101,11 @@ TEST(Messages, SequencesOutOfRange) {
 
 TEST(Messages, CornerNamesAreNotPaths) {
     for (const char* corner : {"../lc/typical", "/etc/passwd", "a/b", ".hidden", "''"})
-        expect_refused(attempt(experiment(), {"--set", "substrate.kind=lc", "--set", "engine.kind=phase", "--set", std::string{"substrate.corner="} + corner}), HasSubstr("substrate.corner"));
-    expect_refused(attempt(experiment(), {"--set", "substrate.kind=lc", "--set", "engine.kind=phase", "--set", "substrate.corner=slow"}), AllOf(HasSubstr("slow"), HasSubstr("typical")));
+        expect_refused(
+            attempt(experiment(), {"--set", "substrate.kind=lc", "--set", "engine.kind=phase", "--set", std::string{"substrate.corner="} + corner}),
+            HasSubstr("substrate.corner"));
+    expect_refused(attempt(experiment(), {"--set", "substrate.kind=lc", "--set", "engine.kind=phase", "--set", "substrate.corner=slow"}),
+                   AllOf(HasSubstr("slow"), HasSubstr("typical")));
 }
 
 TEST(Messages, FeaturesOfLaterReleasesAreRefusedNotIgnored) {
@@ -97,13 +115,16 @@ TEST(Messages, FeaturesOfLaterReleasesAreRefusedNotIgnored) {
 }
 
 TEST(Messages, DefaultsOfLaterFeaturesAreAccepted) {
-    const Attempt a = attempt(experiment("", "nonidealities: {coupling_mismatch: 0, weight_bits: null, readout_noise: 0 deg, temperature: 0 K}\nhardware_calibration: none\nstart: random\ncompare: {equal: none}\n"));
+    const Attempt a = attempt(experiment("",
+                                         "nonidealities: {coupling_mismatch: 0, weight_bits: null, readout_noise: 0 deg, temperature: 0 "
+                                         "K}\nhardware_calibration: none\nstart: random\ncompare: {equal: none}\n"));
     EXPECT_EQ(a.result.status, 0) << a.result.err;
 }
 
 TEST(Messages, AliasBombIsRefusedQuickly) {
     std::string bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n";
-    for (char c = 'b'; c < 'j'; ++c) bomb += std::string{c} + ": &" + c + " [*" + char(c - 1) + ", *" + char(c - 1) + ", *" + char(c - 1) + ", *" + char(c - 1) + "]\n";
+    for (char c = 'b'; c < 'j'; ++c)
+        bomb += std::string{c} + ": &" + c + " [*" + char(c - 1) + ", *" + char(c - 1) + ", *" + char(c - 1) + ", *" + char(c - 1) + "]\n";
     expect_refused(attempt(bomb), HasSubstr("e.yaml:1:"));
 }
 

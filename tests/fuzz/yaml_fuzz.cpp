@@ -48,7 +48,10 @@ struct Options {
         v.integer("bits", bits, 1, 32, "");
         v.quantity("frequency", frequency, {1e6, 1e12}, "");
         v.quantity("tolerance", tolerance, positive, "");
-        v.word("start", WordField{{"random", "fixed: 0 deg"}, [this](const std::string& text) { return start = text, std::string{}; }, [this] { return start; }}, "");
+        v.word(
+            "start",
+            WordField{{"random", "fixed: 0 deg"}, [this](const std::string& text) { return start = text, std::string{}; }, [this] { return start; }},
+            "");
         v.raw_map("parameters", parameters, "");
     }
 };

@@ -1,3 +1,4 @@
+#include <Eigen/Geometry>
 #include <algorithm>
 #include <cmath>
 #include <ctime>
@@ -8,6 +9,8 @@
 #include "core/quantity.hpp"
 #include "engines/exact/plugin.hpp"
 #include "engines/exact/transient.hpp"
+#include "problem/problem.hpp"
+#include "problem/solution.hpp"
 
 namespace entrain::engines::exact {
 
@@ -17,11 +20,12 @@ using problem::ExactProblem;
 using problem::OscillatorSolution;
 using problem::Stop;
 
-// What a reading at any time may be off by because the log is sampled, and how far past the rule's remaining angle the log runs, so that "constant after the last sample" holds
-// to the same accuracy. A hundredth of the smallest phase error any circuit is judged by (0.05 deg).
+// What a reading at any time may be off by because the log is sampled, and how far past the rule's remaining angle the log runs, so that "constant
+// after the last sample" holds to the same accuracy. A hundredth of the smallest phase error any circuit is judged by (0.05 deg).
 constexpr double log_error = 1e-5;  ///< [rad]
 
-// A drifting oscillator is logged over this many slips. It has no final phase; two whole turns in the last half are what the stop rule of the other engines needs to see, too.
+// A drifting oscillator is logged over this many slips. It has no final phase; two whole turns in the last half are what the stop rule of the other
+// engines needs to see, too.
 constexpr double logged_slips = 4.0;
 
 /// The circle on which one oscillator moves: state = cos(angle) along + sin(angle) across.
@@ -86,12 +90,13 @@ OscillatorSolution at_rest(const Eigen::VectorXd& start, double max_time) {
     const bool planar = start.size() == 2;
     if (planar) solution.phase = std::atan2(start(1), start(0));
     solution.trajectory = problem::Trajectory{planar ? 1 : static_cast<int>(start.size())};
-    solution.trajectory.append(0.0, planar ? std::span<const double>{&solution.phase, 1} : std::span<const double>{start.data(), static_cast<std::size_t>(start.size())});
+    solution.trajectory.append(
+        0.0, planar ? std::span<const double>{&solution.phase, 1} : std::span<const double>{start.data(), static_cast<std::size_t>(start.size())});
     return solution;
 }
 
-OscillatorSolution solve_one(const Eigen::VectorXd& drive, double detuning, double raw_shift, const Eigen::VectorXd& start, const problem::SettlingRule& rule,
-                             double max_time) {
+OscillatorSolution solve_one(const Eigen::VectorXd& drive, double detuning, double raw_shift, const Eigen::VectorXd& start,
+                             const problem::SettlingRule& rule, double max_time) {
     const double rate = drive.norm();
     if (rate == 0.0 && detuning == 0.0) return at_rest(start, max_time);
 
@@ -127,13 +132,18 @@ OscillatorSolution solve_one(const Eigen::VectorXd& drive, double detuning, doub
     return solution;
 }
 
-void check(const ExactProblem& p) {
+/// The exact problem in `problem`, checked.
+const ExactProblem& checked(const problem::Problem& problem) {
+    const ExactProblem* stated = std::get_if<ExactProblem>(&problem);
+    if (stated == nullptr) throw std::invalid_argument{"exact: solves exact problems only"};
+    const ExactProblem& p = *stated;
     const Eigen::Index n = p.drive.rows();
     if (p.drive.cols() != p.dimension || p.start.rows() != n || p.start.cols() != p.dimension || p.detuning.size() != n || p.raw_shift.size() != n ||
         p.rule.max_time.size() != n)
-        throw std::logic_error{"exact: the problem's arrays disagree in size"};
+        throw std::invalid_argument{"exact: the problem's arrays disagree in size"};
     if (p.dimension != 2 && !(p.detuning.isZero(0.0) && p.raw_shift.isZero(0.0)))
-        throw std::logic_error{"exact: detuning and phase shift are rotations of the plane, the problem has d = " + std::to_string(p.dimension)};
+        throw std::invalid_argument{"exact: detuning and phase shift are rotations of the plane, the problem has d = " + std::to_string(p.dimension)};
+    return p;
 }
 
 class Exact final : public Engine {
@@ -142,8 +152,7 @@ class Exact final : public Engine {
     [[nodiscard]] problem::Fidelity fidelity() const override { return problem::Fidelity::exact; }
 
     [[nodiscard]] problem::Solution solve(const problem::Problem& problem, const RunOptions& run) const override {
-        const ExactProblem& p = std::get<ExactProblem>(problem);
-        check(p);
+        const ExactProblem& p = checked(problem);
         const std::clock_t begin = std::clock();
         const Eigen::Index n = p.drive.rows();
         problem::Solution solution;
@@ -153,7 +162,8 @@ class Exact final : public Engine {
         for (Eigen::Index i = 0; i < n; ++i) {
             if (run.progress.stop_requested()) {
                 interrupted.oscillators.push_back(static_cast<std::uint32_t>(i));
-            } else if (!p.drive.row(i).allFinite() || !std::isfinite(p.detuning(i)) || !std::isfinite(p.raw_shift(i)) || !p.start.row(i).allFinite()) {
+            } else if (!p.drive.row(i).allFinite() || !std::isfinite(p.detuning(i)) || !std::isfinite(p.raw_shift(i)) ||
+                       !p.start.row(i).allFinite()) {
                 not_finite.oscillators.push_back(static_cast<std::uint32_t>(i));
             } else {
                 solution.oscillators[static_cast<std::size_t>(i)] =
@@ -168,11 +178,11 @@ class Exact final : public Engine {
     }
 
     [[nodiscard]] CostEstimate estimate(const problem::Problem& problem, const RunOptions& /*run*/) const override {
-        const ExactProblem& p = std::get<ExactProblem>(problem);
+        const ExactProblem& p = checked(problem);
         const auto n = static_cast<double>(p.drive.rows());
         const double components = p.dimension == 2 ? 1.0 : p.dimension;
         CostEstimate estimate;
-        estimate.wall_s = 5e-5 * n;                                          // measured: bisections and some 150 samples each
+        estimate.wall_s = 5e-5 * n;                                               // measured: bisections and some 150 samples each
         estimate.memory_bytes = n * 150.0 * (components + 2.0) * sizeof(double);  // a sample is time, energy and state
         return estimate;
     }

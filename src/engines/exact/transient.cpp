@@ -10,12 +10,8 @@ namespace entrain::engines::exact {
 
 namespace {
 
-/// sqrt|a^2 - b^2| for |b| <= a: exactly a for b = 0, no overflow, accurate where the two are close.
-double root_of_difference(double a, double b) {
-    if (a == 0.0) return 0.0;
-    const double ratio = b / a;
-    return a * std::sqrt((1.0 - ratio) * (1.0 + ratio));
-}
+/// sqrt(a^2 - b^2) for |b| <= a: exactly a for b = 0, no overflow, and accurate where the two are close, since the difference a - b is exact there.
+double root_of_difference(double a, double b) { return a > 0.0 ? a * std::sqrt((a - b) / a * ((a + b) / a)) : 0.0; }
 
 }  // namespace
 
@@ -43,16 +39,21 @@ Transient::Half Transient::combine(double of_start, double of_flow) const {
 
 double Transient::turned(const Half& v) const {
     double half = std::atan2(v_.cosine * v.sine - v_.sine * v.cosine, v_.cosine * v.cosine + v_.sine * v.sine);
-    // The motion goes one way, by half a turn of v at most: an angle well behind the start is one ahead whose half turn was rounded over the cut of atan2.
+    // The motion goes one way, by half a turn of v at most: an angle well behind the start is one ahead whose half turn was rounded over the cut of
+    // atan2.
     if (direction_ * half < -1.0) half += direction_ * turn;
     return 2.0 * half;
 }
 
 double Transient::angle(double time) const {
-    if (locked_) {  // exp(Mt) v over cosh + sinh, which stay in range; without root the limit F -> t
+    if (locked_) {  // exp(Mt) v over half of exp(root t / 2), which stays in range
         const double decay = std::exp(-root_ * time);
-        const double flow = root_ * time > 0.0 ? -std::expm1(-root_ * time) / root_ : time;
-        return start_ + turned(combine(1.0 + decay, flow));
+        if (root_ * time > 1.0) {  // what is left of the start's unstable part, added last: it is small and known to full accuracy
+            const Half stable = combine(1.0, 1.0 / root_);
+            const Half unstable = combine(1.0, -1.0 / root_);
+            return start_ + turned({stable.cosine + decay * unstable.cosine, stable.sine + decay * unstable.sine});
+        }
+        return start_ + turned(combine(1.0 + decay, root_ > 0.0 ? -std::expm1(-root_ * time) / root_ : time));
     }
     const double slips = std::floor(time * root_ / turn);
     const double phase = std::max(0.0, time * root_ - slips * turn) / 2.0;
@@ -71,16 +72,18 @@ double Transient::time_to_within(double remaining) const {
         after *= 2.0;
         if (!std::isfinite(after)) return after;
     }
-    for (double middle = 0.5 * (before + after); middle > before && middle < after; middle = 0.5 * (before + after)) (arrived(middle) ? after : before) = middle;
+    for (double middle = 0.5 * (before + after); middle > before && middle < after; middle = 0.5 * (before + after))
+        (arrived(middle) ? after : before) = middle;
     return after;
 }
 
 double Transient::sample_step(double angle, double error, double curve_factor) const {
     const double v = std::abs(speed(angle));
-    // Third derivative of the angle: rate v^2 sin + rate^2 v cos^2, at most v k^2 with k the rate at which the speed itself changes. A step of 0.5/k keeps v, and with it this
-    // bound, valid up to a factor e^0.5 within the step.
+    // Third derivative of the angle: rate v^2 sin + rate^2 v cos^2, at most v k^2 with k the rate at which the speed itself changes. A step of 0.5/k
+    // keeps v, and with it this bound, valid up to a factor e^0.5 within the step.
     const double k = std::sqrt(std::pow(rate_ * std::cos(angle), 2) + rate_ * v);
-    // A cubic whose end slopes are those of parabolas through neighbours is off by up to 0.016 h^3 f''' between samples, 0.07 h^3 f''' in the first and last interval.
+    // A cubic whose end slopes are those of parabolas through neighbours is off by up to 0.016 h^3 f''' between samples, 0.07 h^3 f''' in the first
+    // and last interval.
     return std::min(0.5 / k, std::cbrt(error / (0.07 * curve_factor * v * k * k)));
 }
 

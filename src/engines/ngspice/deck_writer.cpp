@@ -39,7 +39,7 @@ std::string title(const problem::CircuitProblem& problem) {
 
 /// Lines of the cell file. ngspice runs `.control` sections and comments that begin with `*#` when it reads them, and include cards open any file.
 std::vector<std::string> cell_lines(const problem::CircuitProblem& problem) {
-    static const std::set<std::string> harmless = {".subckt", ".ends", ".model", ".param", ".func"};
+    static const std::set<std::string> harmless = {".subckt", ".ends", ".model", ".param", ".func", ".ic", ".nodeset"};
     std::vector<std::string> lines;
     std::size_t begin = 0;
     while (begin < problem.netlist.size()) {
@@ -54,9 +54,10 @@ std::vector<std::string> cell_lines(const problem::CircuitProblem& problem) {
         }
         const std::string card = lower_case(line.substr(first, line.find_first_of(" \t", first) - first));
         if ((card.front() == '.' && !harmless.contains(card)) || line.find('`') != std::string::npos)
-            throw ModelError{fmt::format(
-                "netlist of the cell: '{}' is refused (a cell defines subcircuits, models, parameters and functions, and opens no other file).",
-                card)};
+            throw ModelError{
+                fmt::format("netlist of the cell: '{}' is refused (a cell defines subcircuits, models, parameters, functions and initial conditions, "
+                            "and opens no other file).",
+                            card)};
         lines.push_back(line);
     }
     return lines;
@@ -198,7 +199,7 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
             if (pin == "0") return pin;
             return single_ended && pin == port.read_plus ? fmt::format("osc_{}", id) : fmt::format("cell_{}_{}", id, lower_case(word(pin)));
         };
-        text += instance(problem, cell, id, node) + "\n";
+        text += instance(problem, cell, fmt::format("cell_{}", id), node) + "\n";
         if (!single_ended) text += fmt::format("eosc_{0} osc_{0} 0 {1} {2} 1\n", id, node(port.read_plus), node(port.read_minus));
         saved += fmt::format(" v(osc_{})", id);
         if (!port.supply_pin.empty()) {

@@ -1,5 +1,6 @@
 #include "engines/ngspice/oscillator_log.hpp"
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 

@@ -56,6 +56,14 @@ class Planar final : public Dynamics {
 
     [[nodiscard]] std::size_t components() const override { return 1; }
 
+    void set_scale() override {
+        std::vector<double> sum(detuning.size());
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] = std::abs(detuning[i]);
+        for (const Pull& p : pulls) sum[p.to] += harmonics[p.harmonic] * std::abs(p.drive);
+        for (const Edge& e : edges) sum[e.to] += harmonics[e.harmonic] * std::abs(e.weight);
+        scale = *std::max_element(sum.begin(), sum.end());
+    }
+
     std::size_t harmonic_index(int harmonic) {
         const auto found = std::find(harmonics.begin(), harmonics.end(), harmonic);
         if (found == harmonics.end()) {
@@ -114,6 +122,12 @@ class Sphere final : public Dynamics {
 
     [[nodiscard]] std::size_t components() const override { return static_cast<std::size_t>(dimension); }
 
+    void set_scale() override {
+        Eigen::VectorXd sum = drive.colwise().norm();
+        for (const Edge& e : edges) sum(static_cast<Eigen::Index>(e.to)) += std::abs(e.weight);
+        scale = sum.maxCoeff();
+    }
+
  private:
     mutable Eigen::MatrixXd total_;  // work space
 };
@@ -164,7 +178,6 @@ Eigen::VectorXd rate_bound(const problem::PhaseProblem& problem) {
 std::vector<Component> components(const problem::PhaseProblem& problem) {
     check(problem);
     const network::OscillatorNetwork& net = problem.network;
-    const Eigen::VectorXd bound = rate_bound(problem);
     const std::vector<std::size_t> number = component_numbers(net);
     std::vector<Component> result;
     std::vector<std::size_t> local(net.free.size());
@@ -193,7 +206,6 @@ std::vector<Component> components(const problem::PhaseProblem& problem) {
             }
             dynamics = std::move(sphere);
         }
-        for (const std::uint32_t i : component.oscillators) dynamics->scale = std::max(dynamics->scale, bound(i) + std::abs(problem.detuning(i)));
         component.dynamics = std::move(dynamics);
     }
 
@@ -219,6 +231,7 @@ std::vector<Component> components(const problem::PhaseProblem& problem) {
                 sphere.edges.push_back({local[c.from], local[c.to], k * c.weight.real()});
         }
     }
+    for (Component& component : result) component.dynamics->set_scale();
     return result;
 }
 

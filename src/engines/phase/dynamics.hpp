@@ -1,8 +1,11 @@
 #pragma once
+#include <Eigen/Core>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "network/oscillator_network.hpp"
 #include "problem/problem.hpp"
 
 namespace entrain::engines::phase {
@@ -23,9 +26,10 @@ class Dynamics {
     [[nodiscard]] virtual double contraction(const State& state, std::size_t index) const = 0;
 
     [[nodiscard]] virtual std::size_t components() const = 0;  ///< numbers per oscillator: 1 for d = 2, d above
+    virtual void set_scale() = 0;                              ///< from the couplings, once they are complete
 
     State start;
-    double scale = 0.0;  ///< [1/s] no oscillator turns or contracts faster: largest row sum of rates plus |detuning|
+    double scale = 0.0;  ///< [1/s] no oscillator turns faster, and no mode decays more than twice as fast (Gershgorin)
 };
 
 /// A connected component of the graph of couplings between free oscillators. Anchors do not connect: they are constant.

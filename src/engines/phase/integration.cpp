@@ -22,14 +22,21 @@ constexpr double tolerances_kept = 10.0;  // steps at the edge of stability leav
 constexpr double slip_turns = 2.0;        // an oscillator alone has met every phase after one; of a network a transient may take one
 constexpr double patience = 200.0;        // [1/scale] transients of networks, before slips count
 constexpr double rounding_watch = 40.0;   // [1/contraction] e^40 lifts a deviation from rounding error to order one
-constexpr int steady_folds = 3;           // a slow mode hidden below a fast one shows before the fast one has decayed by e^3
-constexpr double first_step = 0.01;       // [1/scale]; the controller takes it from there
+constexpr double window_share = 0.2;      // of the time so far: a few time constants when the end is near
+constexpr double shortest_window = 2.0;   // [1/scale]
+constexpr int quiet_windows_needed = 2;   // a slow mode hidden below a fast one has come out after one more
+constexpr double longest_step = 1.0;  // [1/scale] networks: well inside the stability region, else errors of a tolerance live on in the fastest mode
+constexpr double first_step = 0.01;   // [1/scale]; the controller takes it from there
+
+bool alone(const Dynamics& dynamics) { return dynamics.start.size() == dynamics.components(); }
 
 /// Dormand-Prince with dense output. Phases have no natural zero, so the tolerance is absolute.
 class Stepper {
  public:
     Stepper(const Dynamics& dynamics, double tolerance)
-        : dynamics_{dynamics}, stepper_{odeint::make_dense_output(tolerance, 0.0, odeint::runge_kutta_dopri5<State>{})} {
+        : dynamics_{dynamics},
+          stepper_{odeint::make_dense_output(tolerance, 0.0, alone(dynamics) ? unlimited : longest_step / dynamics.scale,
+                                             odeint::runge_kutta_dopri5<State>{})} {
         stepper_.initialize(dynamics.start, 0.0, first_step / dynamics.scale);
     }
     void step() {
@@ -41,11 +48,15 @@ class Stepper {
     [[nodiscard]] double begin() const { return stepper_.previous_time(); }
     [[nodiscard]] double end() const { return stepper_.current_time(); }
     [[nodiscard]] const State& state() const { return stepper_.current_state(); }
-    void state_at(double time, State& state) const { stepper_.calc_state(time, state); }
+    void state_at(double time, State& state) const {
+        state.resize(stepper_.current_state().size());  // odeint writes into it as it is
+        stepper_.calc_state(time, state);
+    }
     [[nodiscard]] std::size_t evaluations() const { return evaluations_; }
 
  private:
-    using Dense = decltype(odeint::make_dense_output(1.0, 1.0, odeint::runge_kutta_dopri5<State>{}));
+    static constexpr double unlimited = 0.0;  // odeint's way of saying it
+    using Dense = decltype(odeint::make_dense_output(1.0, 1.0, 1.0, odeint::runge_kutta_dopri5<State>{}));
     const Dynamics& dynamics_;
     Dense stepper_;
     std::size_t evaluations_ = 0;
@@ -74,18 +85,20 @@ class Rest {
     }
 
  private:
+    /// Compares the largest speeds of successive time windows, each a fixed share of the time so far: long enough to average over oscillating modes,
+    /// and never more than that share too late.
     bool decayed(double time, double speed) {
-        if (fold_time_ < 0.0 || speed > fold_speed_) {  // first call, or growing
-            fold_time_ = time;
-            fold_speed_ = speed;
-            folds_ = 0;
-        } else if (speed < fold_speed_ / std::exp(1.0)) {
-            const double decay = speed > 0.0 ? std::log(fold_speed_ / speed) / (time - fold_time_) : std::numeric_limits<double>::infinity();
-            folds_ = speed < limit_ * decay ? folds_ + 1 : 0;
-            fold_time_ = time;
-            fold_speed_ = speed;
+        if (time >= window_end_) {
+            const double length = window_end_ - window_begin_;
+            const double decay = std::log(previous_peak_ / peak_) / length;
+            quiet_windows_ = decay > 0.0 && peak_ < limit_ * decay ? quiet_windows_ + 1 : 0;
+            previous_peak_ = peak_;
+            peak_ = 0.0;
+            window_begin_ = time;
+            window_end_ = std::max(time * (1.0 + window_share), time + shortest_window / dynamics_.scale);
         }
-        return folds_ >= steady_folds;
+        peak_ = std::max(peak_, speed);
+        return quiet_windows_ >= quiet_windows_needed;
     }
 
     /// Started at a fixed point: nothing to decay. Stable if no oscillator would leave on its own and rounding errors had time to grow.
@@ -100,9 +113,11 @@ class Rest {
     const Dynamics& dynamics_;
     std::size_t count_;
     double limit_;
-    double fold_time_ = -1.0;
-    double fold_speed_ = 0.0;
-    int folds_ = 0;
+    double window_begin_ = 0.0;
+    double window_end_ = shortest_window / dynamics_.scale;
+    double previous_peak_ = 0.0;
+    double peak_ = 0.0;
+    int quiet_windows_ = 0;
     bool moved_ = false;
 };
 

@@ -38,8 +38,8 @@ struct Run {
 
 /// Integrates with Dormand-Prince 5(4) from the start until the remaining angle of every oscillator is below max(1e-8 rad, 10 tolerance), an
 /// oscillator slips, or the horizon is reached. The remaining angle is judged by the dynamics: one oscillator by |rate|/contraction, which must be
-/// positive, so that the antipode never counts; several by |rate|/decay rate of the rates, three e-folds in a row. Slipping: one oscillator that has
-/// turned twice; of several, one that has turned more than twice in the last half of a run of at least 200/scale.
+/// positive, so that the antipode never counts; several by |rate|/decay rate of the rates in two windows of a fifth of the run. Slipping: one
+/// oscillator that has turned twice; of several, one that has turned more than twice in the last half of a run of at least 200/scale.
 [[nodiscard]] Run find_end(const Dynamics& dynamics, const Limits& limits);
 
 /// What the second pass shall find for each oscillator.

@@ -7,9 +7,12 @@ namespace entrain::mechanisms::fixed_query {
 
 double coupling_weight(CouplingFunction function, double score) {
     switch (function) {
-        case CouplingFunction::relu_eps: return std::max(0.0, score) + 1e-3;  // 1e-3: Pasqualetti & Guo 2026, as trained
-        case CouplingFunction::elu1: return score > 0.0 ? score + 1.0 : std::exp(score);
-        case CouplingFunction::softplus: break;
+        case CouplingFunction::relu_eps:
+            return std::max(0.0, score) + 1e-3;  // 1e-3: Pasqualetti & Guo 2026, as trained
+        case CouplingFunction::elu1:
+            return score > 0.0 ? score + 1.0 : std::exp(score);
+        case CouplingFunction::softplus:
+            break;
     }
     return std::max(0.0, score) + std::log1p(std::exp(-std::abs(score)));  // ln(1 + e^x) with an exponent that is never positive
 }

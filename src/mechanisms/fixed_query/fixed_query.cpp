@@ -81,7 +81,7 @@ AttentionResult FixedQuery::decode(const attention::Layer& layer, const attentio
                 continue;
             }
             const double largest = row.maxCoeff();
-            if (largest == 0.0) continue;  // every entry clamps: nothing can be read
+            if (largest == 0.0) continue;                       // every entry clamps: nothing can be read
             row = (row / largest).pow(options_.readout_power);  // scaled first, so that a high power neither overflows nor loses the whole row
             row /= row.sum();
         }
@@ -104,7 +104,8 @@ OperationCounts FixedQuery::operations(int heads, int tokens, int oscillator_dim
     counts.oscillator_digital = weights + 2.0 * d * pairs + 4.0 * rows;
     counts.equilibration_physical = weights + d * pairs + 2.0 * rows;
     counts.all_physical = weights + 2.0 * rows;
-    // Bringing rows to full scale before they are written: the row sum of W_ij |r_j| (one multiply-add per pair), one reciprocal per row, one product per weight.
+    // Bringing rows to full scale before they are written: the row sum of W_ij |r_j| (one multiply-add per pair), one reciprocal per row, one product
+    // per weight.
     counts.row_normalisation = 2.0 * pairs + rows;
     return counts;
 }

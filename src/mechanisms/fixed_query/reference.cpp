@@ -1,5 +1,5 @@
-// The digital reference, written from the definition (class comment of FixedQuery) entry by entry. It shares only the projections and the coupling function with
-// lowering and decoding, so that a mistake there shows as a difference.
+// The digital reference, written from the definition (class comment of FixedQuery) entry by entry. It shares only the projections and the coupling
+// function with lowering and decoding, so that a mistake there shows as a difference.
 #include <algorithm>
 #include <cmath>
 #include <limits>

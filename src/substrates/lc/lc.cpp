@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <Eigen/Core>
 #include <cmath>
 
 #include "core/error.hpp"
 #include "core/quantity.hpp"
+#include "network/oscillator_network.hpp"
 #include "substrates/lc/plugin.hpp"
 
 namespace entrain::substrates::lc {
@@ -94,6 +96,13 @@ Estimate Lc::estimate() const {
 }
 
 double Lc::reference_current(double amplitude, double /*frequency_hz*/) const { return amplitude / design_.resistance; }
+
+problem::EnergyModel Lc::energy_model(const problem::Calibration& calibration) const {
+    const problem::CellInterface& port = design_.interface;
+    const bool rail = port.supply_v > 0.0;
+    return {port.power_origin, port.power_source, rail ? port.supply_v : start_amplitude(calibration),
+            rail ? "the cell's supply" : "tank amplitude: the least supply a current driver into the swinging tank needs"};
+}
 
 double Lc::start_amplitude(const problem::Calibration& calibration) const {
     return std::isfinite(calibration.amplitude) ? calibration.amplitude : design_.amplitude;

@@ -26,6 +26,7 @@ class Lc final : public Substrate {
     [[nodiscard]] double reference_current(double amplitude, double frequency_hz) const override;
     [[nodiscard]] double injection() const override { return full_scale_; }
     [[nodiscard]] std::string cell() const override { return cell_; }
+    [[nodiscard]] problem::EnergyModel energy_model(const problem::Calibration& calibration) const override;
     [[nodiscard]] problem::CircuitProblem bench(std::span<const BenchCell> cells, double reference_hz, int points_per_period,
                                                 const problem::Calibration& calibration) const override;
     [[nodiscard]] problem::Instance map(const network::OscillatorNetwork& network, const problem::Calibration& calibration, const Mapping& mapping,

@@ -80,7 +80,8 @@ TEST(SoftmaxAttention, StaysFiniteForLargeScores) {
 }
 
 TEST(AttentionOutput, ConcatenatesHeadsAndAddsTheBias) {
-    // v of head 0: 3, 7, 11; of head 1: -1 each. Head 0 copies token 2, head 1 averages: mixed = (11, -1); W_o mixed + b = (11 - 2 + 10, 33 - 4 + 20).
+    // v of head 0: 3, 7, 11; of head 1: -1 each. Head 0 copies token 2, head 1 averages: mixed = (11, -1); W_o mixed + b = (11 - 2 + 10, 33 - 4 +
+    // 20).
     const Eigen::MatrixXd copy = Eigen::MatrixXd{{0, 0, 1}, {0, 0, 1}, {0, 0, 1}};
     const Eigen::MatrixXd average = Eigen::MatrixXd::Constant(3, 3, 1.0 / 3.0);
     Sequence sequence = three_tokens();

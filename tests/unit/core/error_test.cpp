@@ -27,10 +27,10 @@ TEST(Diagnostics, ReportsEverythingAtOnce) {
 
 TEST(Suggestion, FindsOneSlip) {
     const std::vector<std::string> keys = {"heads", "coupling", "causal", "readout_power"};
-    EXPECT_EQ(closest("hedas", keys), "heads");         // swap
-    EXPECT_EQ(closest("couplng", keys), "coupling");    // left out
-    EXPECT_EQ(closest("caussal", keys), "causal");      // doubled
-    EXPECT_EQ(closest("COUPLING", keys), "coupling");   // case
+    EXPECT_EQ(closest("hedas", keys), "heads");        // swap
+    EXPECT_EQ(closest("couplng", keys), "coupling");   // left out
+    EXPECT_EQ(closest("caussal", keys), "causal");     // doubled
+    EXPECT_EQ(closest("COUPLING", keys), "coupling");  // case
     EXPECT_EQ(did_you_mean("readoutpower", keys), " Did you mean 'readout_power'?");
 }
 

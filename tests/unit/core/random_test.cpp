@@ -51,7 +51,8 @@ std::vector<double> draw(int n, double (RandomStreams::*kind)(Stream, std::uint6
 }
 
 double mean_of(const std::vector<double>& values, int power) {
-    return std::accumulate(values.begin(), values.end(), 0.0, [&](double sum, double x) { return sum + std::pow(x, power); }) / static_cast<double>(values.size());
+    return std::accumulate(values.begin(), values.end(), 0.0, [&](double sum, double x) { return sum + std::pow(x, power); }) /
+           static_cast<double>(values.size());
 }
 
 // Tolerances are five standard errors of the mean of x^k over n draws, sqrt((E x^2k - (E x^k)^2) / n): the seed is fixed, so the test cannot flicker.

@@ -23,9 +23,10 @@ struct Shape {
 };
 
 /// Settled states of one sequence as decode() takes them: NaN where there is no oscillator.
-std::vector<Eigen::MatrixXd> settled_states(const network::OscillatorNetwork& network, const problem::Solution& solution, const Shape& shape, int sequence) {
-    std::vector<Eigen::MatrixXd> states(static_cast<std::size_t>(shape.heads),
-                                        Eigen::MatrixXd::Constant(shape.tokens, shape.oscillator_dimension, std::numeric_limits<double>::quiet_NaN()));
+std::vector<Eigen::MatrixXd> settled_states(const network::OscillatorNetwork& network, const problem::Solution& solution, const Shape& shape,
+                                            int sequence) {
+    std::vector<Eigen::MatrixXd> states(static_cast<std::size_t>(shape.heads), Eigen::MatrixXd::Constant(shape.tokens, shape.oscillator_dimension,
+                                                                                                         std::numeric_limits<double>::quiet_NaN()));
     for (std::size_t i = 0; i < network.free.size(); ++i) {
         const network::TokenId& id = network.free[i];
         if (id.sequence == sequence) states[static_cast<std::size_t>(id.head)].row(id.token) = solution.oscillators[i].state;
@@ -66,7 +67,9 @@ TEST_P(FixedQueryOnIdeal, EquilibratesToTheDigitalReference) {
                 const bool padded = sequence.padded[static_cast<std::size_t>(t)];
                 EXPECT_NEAR(reference.attention[h].row(t).sum(), padded ? 0.0 : 1.0, 1e-12);
                 EXPECT_EQ(decoded.output.row(t).array().isNaN().all(), padded);
-                if (!padded) EXPECT_LE((decoded.output.row(t) - reference.output.row(t)).cwiseAbs().maxCoeff(), 1e-12 * shape.model_dimension);
+                if (!padded) {
+                    EXPECT_LE((decoded.output.row(t) - reference.output.row(t)).cwiseAbs().maxCoeff(), 1e-12 * shape.model_dimension);
+                }
             }
         }
     }
@@ -85,8 +88,9 @@ constexpr FixedQueryOptions sharpened{CouplingFunction::relu_eps, false, 2.5, tr
 constexpr FixedQueryOptions causal_masked{CouplingFunction::softplus, true, 1.0, true};
 
 INSTANTIATE_TEST_SUITE_P(Shapes, FixedQueryOnIdeal,
-                         testing::Values(Shape{1, 4, 8, 2, 9, published, true}, Shape{2, 3, 5, 3, 7, causal, false}, Shape{2, 8, 16, 8, 12, sharpened, true},
-                                         Shape{1, 16, 16, 32, 20, published, true}, Shape{3, 2, 6, 2, 1, causal, false}, Shape{2, 4, 8, 2, 10, causal_masked, true},
+                         testing::Values(Shape{1, 4, 8, 2, 9, published, true}, Shape{2, 3, 5, 3, 7, causal, false},
+                                         Shape{2, 8, 16, 8, 12, sharpened, true}, Shape{1, 16, 16, 32, 20, published, true},
+                                         Shape{3, 2, 6, 2, 1, causal, false}, Shape{2, 4, 8, 2, 10, causal_masked, true},
                                          Shape{4, 1, 3, 2, 11, sharpened, true}));
 
 }  // namespace

@@ -16,7 +16,8 @@ constexpr double rounding = 1e-12;  // the requirement on the digital reference;
 double softplus_inverse(double weight) { return std::log(std::expm1(weight)); }
 
 /// One head, dh = 1, inputs = unit vectors, so that q and k are the columns of W_q and W_k: q_i = queries(i), k_j = keys(j), v_j = values(j).
-attention::Layer layer_of(const Eigen::RowVectorXd& queries, const Eigen::RowVectorXd& keys, const Eigen::RowVectorXd& values, const Eigen::MatrixXd& anchors) {
+attention::Layer layer_of(const Eigen::RowVectorXd& queries, const Eigen::RowVectorXd& keys, const Eigen::RowVectorXd& values,
+                          const Eigen::MatrixXd& anchors) {
     attention::Layer layer;
     layer.heads = 1;
     layer.head_dimension = 1;
@@ -32,7 +33,9 @@ attention::Layer layer_of(const Eigen::RowVectorXd& queries, const Eigen::RowVec
     return layer;
 }
 
-attention::Sequence unit_inputs(int tokens) { return {0, Eigen::MatrixXd::Identity(tokens, tokens), std::vector<bool>(static_cast<std::size_t>(tokens), false)}; }
+attention::Sequence unit_inputs(int tokens) {
+    return {0, Eigen::MatrixXd::Identity(tokens, tokens), std::vector<bool>(static_cast<std::size_t>(tokens), false)};
+}
 
 TEST(CouplingFunction, HasThePublishedValues) {
     EXPECT_DOUBLE_EQ(coupling_weight(CouplingFunction::softplus, 0.0), std::log(2.0));
@@ -52,8 +55,8 @@ TEST(CouplingFunction, SoftplusNeitherOverflowsNorLosesSmallWeights) {
 // q = (1, 0), k = (f^-1(1), f^-1(2)): token 0 couples with weights 1 and 2, token 1 (q = 0) with ln 2 twice. Anchors along the axes:
 //   h_0 = (1, 2), z_0 = (1, 2)/sqrt 5, gains 1 + 1/sqrt 5 and 1 + 2/sqrt 5;   h_1 = ln 2 (1, 1), gains equal.
 TEST(Reference, SolvesTwoTokensByHand) {
-    const attention::Layer layer = layer_of(Eigen::RowVector2d{1, 0}, Eigen::RowVector2d{softplus_inverse(1), softplus_inverse(2)}, Eigen::RowVector2d{3, 5},
-                                            Eigen::MatrixXd{{1, 0}, {0, 1}});
+    const attention::Layer layer = layer_of(Eigen::RowVector2d{1, 0}, Eigen::RowVector2d{softplus_inverse(1), softplus_inverse(2)},
+                                            Eigen::RowVector2d{3, 5}, Eigen::MatrixXd{{1, 0}, {0, 1}});
     const AttentionResult r = FixedQuery{}.reference(layer, unit_inputs(2));
     const double root5 = std::sqrt(5.0);
     const double a00 = (1 + 1 / root5) / (2 + 3 / root5);
@@ -75,8 +78,8 @@ TEST(Reference, SolvesTwoTokensByHand) {
 // The same with anchors (2, 0) and (0, -3/2): h_0 = 1 (2, 0) + 2 (0, -3/2) = (2, -3), z_0 = (2, -3)/sqrt 13; s = 4/sqrt 13, 4.5/sqrt 13;
 // row sum 1 * 2 + 2 * 1.5 = 5. A unit-anchor readout would use 2/sqrt 13 and 3/sqrt 13.
 TEST(Reference, UsesAnchorLengthsAsDriveAndAsReadoutGain) {
-    const attention::Layer layer = layer_of(Eigen::RowVector2d{1, 0}, Eigen::RowVector2d{softplus_inverse(1), softplus_inverse(2)}, Eigen::RowVector2d{3, 5},
-                                            Eigen::MatrixXd{{2, 0}, {0, -1.5}});
+    const attention::Layer layer = layer_of(Eigen::RowVector2d{1, 0}, Eigen::RowVector2d{softplus_inverse(1), softplus_inverse(2)},
+                                            Eigen::RowVector2d{3, 5}, Eigen::MatrixXd{{2, 0}, {0, -1.5}});
     const AttentionResult r = FixedQuery{}.reference(layer, unit_inputs(2));
     const double root13 = std::sqrt(13.0);
     EXPECT_NEAR(r.states[0](0, 0), 2 / root13, rounding);
@@ -120,20 +123,21 @@ TEST(Reference, PointsToTheMeanAnchorForUniformCouplings) {
 TEST(Reference, CausalMaskRemovesTheFutureFromCouplingAndReadout) {
     FixedQueryOptions options;
     options.causal = true;
-    const attention::Layer layer = layer_of(Eigen::RowVector3d{0, 0, 0}, Eigen::RowVector3d{1, 1, 1}, Eigen::RowVector3d{1, 1, 1},
-                                            Eigen::MatrixXd{{1, 0}, {0, 1}, {-1, 0}});
+    const attention::Layer layer =
+        layer_of(Eigen::RowVector3d{0, 0, 0}, Eigen::RowVector3d{1, 1, 1}, Eigen::RowVector3d{1, 1, 1}, Eigen::MatrixXd{{1, 0}, {0, 1}, {-1, 0}});
     const AttentionResult r = FixedQuery{options}.reference(layer, unit_inputs(3));
     EXPECT_EQ(r.attention[0].row(0), (Eigen::RowVector3d{1, 0, 0}));
     EXPECT_NEAR(r.attention[0](1, 0), 0.5, rounding);  // h = (1, 1) ln 2
     EXPECT_NEAR(r.attention[0](1, 1), 0.5, rounding);
     EXPECT_EQ(r.attention[0](1, 2), 0.0);
-    EXPECT_NEAR(r.states[0](2, 1), 1.0, rounding);     // the outer two cancel: h = (0, 1) ln 2, gains 1, 2, 1
+    EXPECT_NEAR(r.states[0](2, 1), 1.0, rounding);  // the outer two cancel: h = (0, 1) ln 2, gains 1, 2, 1
     EXPECT_NEAR(r.attention[0](2, 1), 0.5, rounding);
 }
 
 // Four tokens, the third padded, uniform couplings, anchors on the axes: h = ln 2 (1, 1, 0, 1) without the padded one.
 TEST(Reference, PaddedKeysLoseTheirCouplingButKeepReadoutWeightAsPublished) {
-    const attention::Layer layer = layer_of(Eigen::RowVector4d{0, 0, 0, 0}, Eigen::RowVector4d{1, 1, 1, 1}, Eigen::RowVector4d{1, 1, 1, 1}, Eigen::MatrixXd::Identity(4, 4));
+    const attention::Layer layer =
+        layer_of(Eigen::RowVector4d{0, 0, 0, 0}, Eigen::RowVector4d{1, 1, 1, 1}, Eigen::RowVector4d{1, 1, 1, 1}, Eigen::MatrixXd::Identity(4, 4));
     attention::Sequence sequence = unit_inputs(4);
     sequence.padded[2] = true;
     const double gain = 1 + 1 / std::sqrt(3.0);
@@ -158,7 +162,8 @@ TEST(Reference, WithoutDriveAttendsEvenly) {
     // elu1 of -1e6 is exactly 0, so every weight vanishes and h = 0 exactly.
     FixedQueryOptions options;
     options.coupling = CouplingFunction::elu1;
-    const attention::Layer layer = layer_of(Eigen::RowVector2d{1, 1}, Eigen::RowVector2d{-1e6, -1e6}, Eigen::RowVector2d{3, 5}, Eigen::MatrixXd{{1, 0}, {0, 1}});
+    const attention::Layer layer =
+        layer_of(Eigen::RowVector2d{1, 1}, Eigen::RowVector2d{-1e6, -1e6}, Eigen::RowVector2d{3, 5}, Eigen::MatrixXd{{1, 0}, {0, 1}});
     const AttentionResult r = FixedQuery{options}.reference(layer, unit_inputs(2));
     EXPECT_EQ(r.states[0].row(0), (Eigen::RowVector2d{0, 0}));
     EXPECT_EQ(r.attention[0].row(0), (Eigen::RowVector2d{0.5, 0.5}));
@@ -166,7 +171,8 @@ TEST(Reference, WithoutDriveAttendsEvenly) {
 }
 
 TEST(Reference, OpposedAnchorsCancelTheDrive) {
-    const attention::Layer layer = layer_of(Eigen::RowVector2d{0, 0}, Eigen::RowVector2d{1, 1}, Eigen::RowVector2d{3, 5}, Eigen::MatrixXd{{1, 0}, {-1, 0}});
+    const attention::Layer layer =
+        layer_of(Eigen::RowVector2d{0, 0}, Eigen::RowVector2d{1, 1}, Eigen::RowVector2d{3, 5}, Eigen::MatrixXd{{1, 0}, {-1, 0}});
     const AttentionResult r = FixedQuery{}.reference(layer, unit_inputs(2));
     EXPECT_EQ(r.drive[0](0), 0.0);
     EXPECT_EQ(r.attention[0].row(0), (Eigen::RowVector2d{0.5, 0.5}));
@@ -176,8 +182,9 @@ TEST(Reference, OpposedAnchorsCancelTheDrive) {
 TEST(Reference, ClampsNegativeGainsAndAppliesTheReadoutPower) {
     FixedQueryOptions options;
     options.readout_power = 2.0;
-    const attention::Layer layer = layer_of(Eigen::RowVector3d{1, 1, 1}, Eigen::RowVector3d{softplus_inverse(3), softplus_inverse(1), softplus_inverse(1)},
-                                            Eigen::RowVector3d{1, 2, 3}, Eigen::MatrixXd{{2, 0}, {0, 1}, {-2, 0}});
+    const attention::Layer layer =
+        layer_of(Eigen::RowVector3d{1, 1, 1}, Eigen::RowVector3d{softplus_inverse(3), softplus_inverse(1), softplus_inverse(1)},
+                 Eigen::RowVector3d{1, 2, 3}, Eigen::MatrixXd{{2, 0}, {0, 1}, {-2, 0}});
     // h = 3 (2, 0) + (0, 1) + (-2, 0) = (4, 1); z = (4, 1)/sqrt 17; s = 8, 1, -8 over sqrt 17 = 1.94, 0.24, -1.94.
     const double root17 = std::sqrt(17.0);
     const double g0 = std::pow(1 + 8 / root17, 2), g1 = std::pow(1 + 1 / root17, 2);
@@ -190,8 +197,8 @@ TEST(Reference, ClampsNegativeGainsAndAppliesTheReadoutPower) {
 TEST(Reference, AHighReadoutPowerPicksTheLargestEntry) {
     FixedQueryOptions options;
     options.readout_power = 1e5;  // 2^100000 is beyond every double
-    const attention::Layer layer = layer_of(Eigen::RowVector2d{1, 1}, Eigen::RowVector2d{softplus_inverse(1), softplus_inverse(2)}, Eigen::RowVector2d{3, 5},
-                                            Eigen::MatrixXd{{1, 0}, {0, 1}});
+    const attention::Layer layer = layer_of(Eigen::RowVector2d{1, 1}, Eigen::RowVector2d{softplus_inverse(1), softplus_inverse(2)},
+                                            Eigen::RowVector2d{3, 5}, Eigen::MatrixXd{{1, 0}, {0, 1}});
     const AttentionResult r = FixedQuery{options}.reference(layer, unit_inputs(2));
     EXPECT_EQ(r.attention[0].row(0), (Eigen::RowVector2d{0, 1}));
 }

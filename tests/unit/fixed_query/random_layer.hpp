@@ -19,7 +19,8 @@ class Normals {
 };
 
 /// A layer with normal weights and anchors of various lengths.
-inline attention::Layer random_layer(int heads, int head_dimension, int model_dimension, int oscillator_dimension, int max_tokens, std::uint64_t seed) {
+inline attention::Layer random_layer(int heads, int head_dimension, int model_dimension, int oscillator_dimension, int max_tokens,
+                                     std::uint64_t seed) {
     Normals normal{seed};
     attention::Layer layer;
     layer.heads = heads;

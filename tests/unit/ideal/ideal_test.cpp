@@ -61,7 +61,7 @@ TEST(Ideal, DisorderDetunesInUnitsOfTheDrive) {
     const int n = 4000;
     const Eigen::ArrayXd detuning = map(pulled(n, 2), 0.1).detuning;
     const double sigma = std::sqrt(detuning.square().mean());
-    EXPECT_NEAR(sigma, 0.1 * 6.0, 4 * 0.6 / std::sqrt(2.0 * n));       // four standard errors of a standard deviation
+    EXPECT_NEAR(sigma, 0.1 * 6.0, 4 * 0.6 / std::sqrt(2.0 * n));        // four standard errors of a standard deviation
     EXPECT_NEAR(detuning.mean(), 0.0, 4 * 0.6 / std::sqrt(double(n)));  // and of a mean
 }
 

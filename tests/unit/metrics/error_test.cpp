@@ -37,10 +37,10 @@ TEST(AttentionError, AgreesWithTwoRowsByHand) {
     EXPECT_NEAR(e.attention_rms, std::sqrt((2 * 0.01 + 2 * 0.25) / 4), 1e-15);
     // 0.5 ln(0.5/0.6) + 0.5 ln(0.5/0.4) and 0.75 ln 3 + 0.25 ln(1/3) = 0.5 ln 3
     EXPECT_NEAR(e.attention_kl_mean, (0.5 * std::log(0.25 / 0.24) + 0.5 * std::log(3.0)) / 2, 1e-15);
-    EXPECT_NEAR(e.top1_agreement, 0.5, 1e-15);                       // row 0: the reference's tie contains the simulated top
+    EXPECT_NEAR(e.top1_agreement, 0.5, 1e-15);                         // row 0: the reference's tie contains the simulated top
     EXPECT_NEAR(e.phase_rms_deg, std::sqrt((9.0 + 16.0) / 2), 1e-12);  // 3 deg, and 4 deg across the cut at 180
     EXPECT_NEAR(e.phase_max_deg, 4.0, 1e-12);
-    EXPECT_NEAR(e.output_relative, 1.0, 1e-15);                      // differences (0, 3), (4, 0): 5 over 5
+    EXPECT_NEAR(e.output_relative, 1.0, 1e-15);  // differences (0, 3), (4, 0): 5 over 5
     EXPECT_EQ(e.n, 2);
     EXPECT_EQ(e.n_total, 2);
 }
@@ -66,7 +66,8 @@ TEST(AttentionError, TotalsExcludePaddedQueriesAndScaleByEachSequencesOwnLength)
     four.attention[0].row(3) << 0.45, 0.05, 0.25, 0.25;
     const std::vector<bool> second_padded{false, true};
     const std::vector<bool> four_unpadded(4, false);
-    const std::vector<Comparison> comparisons{{&two, &two_reference, &second_padded, {{true, false}}}, {&four, &four_reference, &four_unpadded, {{true, true, true, true}}}};
+    const std::vector<Comparison> comparisons{{&two, &two_reference, &second_padded, {{true, false}}},
+                                              {&four, &four_reference, &four_unpadded, {{true, true, true, true}}}};
     const AttentionError e = attention_error(comparisons);
     EXPECT_EQ(e.n, 5);
     EXPECT_EQ(e.n_total, 5);
@@ -95,7 +96,8 @@ TEST(AttentionError, KullbackLeiblerStaysFiniteWhereTheSimulationHasNoWeight) {
 }
 
 TEST(AttentionError, TopEntriesWithinOneBillionthTie) {
-    const AttentionResult reference = result(Eigen::MatrixXd{{0.5 + 4e-10, 0.5 - 4e-10}, {0.5 + 4e-9, 0.5 - 4e-9}}, 0, 0, Eigen::MatrixXd::Ones(2, 1));
+    const AttentionResult reference =
+        result(Eigen::MatrixXd{{0.5 + 4e-10, 0.5 - 4e-10}, {0.5 + 4e-9, 0.5 - 4e-9}}, 0, 0, Eigen::MatrixXd::Ones(2, 1));
     const AttentionResult simulated = result(Eigen::MatrixXd{{0.4, 0.6}, {0.4, 0.6}}, 0, 0, Eigen::MatrixXd::Ones(2, 1));
     const Comparison comparison{&simulated, &reference, &none_padded, both_count};
     EXPECT_NEAR(attention_error({&comparison, 1}).top1_agreement, 0.5, 1e-15);
@@ -107,8 +109,8 @@ TEST(AttentionError, IsNotANumberWhenNothingCounts) {
     const AttentionError e = attention_error({&comparison, 1});
     EXPECT_EQ(e.n, 0);
     EXPECT_EQ(e.n_total, 2);
-    for (const double x : {e.attention_max_abs, e.attention_max_abs_times_tokens, e.attention_rms, e.attention_kl_mean, e.top1_agreement, e.phase_rms_deg,
-                           e.phase_max_deg, e.output_relative})
+    for (const double x : {e.attention_max_abs, e.attention_max_abs_times_tokens, e.attention_rms, e.attention_kl_mean, e.top1_agreement,
+                           e.phase_rms_deg, e.phase_max_deg, e.output_relative})
         EXPECT_TRUE(std::isnan(x));
 }
 

@@ -125,12 +125,11 @@ TEST(Adler, LocksAtArcsineOfDetuningOverRate) {
         ASSERT_EQ(one.stop, Stop::settled) << ratio;
         const double limit = std::asin(ratio);
         EXPECT_NEAR(one.phase, limit, 1e-7);
-        // Riccati: with u = tan((theta - limit)/2), u' = -(l + R s u) u, s = sin(limit), l = R cos(limit): v = 1/u obeys v' = l v + w, hence
-        // v(t) = (v0 + w/l) e^(l t) - w/l.
+        // With u = tan((theta - limit)/2), u' = w u^2 - l u, l = R cos(limit): v = 1/u obeys v' = l v - w, hence v(t) = (v0 - w/l) e^(l t) + w/l.
         const double l = rate * std::cos(limit);
         const double w = ratio * rate;
         const double edge = std::copysign(std::tan(0.5 * radians(1.0)), start - limit);
-        const double expected = std::log((1.0 / edge + w / l) / (1.0 / std::tan(0.5 * (start - limit)) + w / l)) / l;
+        const double expected = std::log((1.0 / edge - w / l) / (1.0 / std::tan(0.5 * (start - limit)) - w / l)) / l;
         EXPECT_NEAR(one.settling_time.value(), expected, 1e-4 * expected) << ratio;
     }
 }
@@ -283,15 +282,21 @@ TEST(Network, AgreesWithCvodeOnTheWayAndAtTheEnd) {
             ASSERT_EQ(one.stop, Stop::settled);
             EXPECT_NEAR(one.trajectory.phase_at(t), expected[static_cast<std::size_t>(i)], t < 100.0 ? 1e-5 : 1e-7)
                 << "oscillator " << i << " at " << t;
-            if (t == 200.0) EXPECT_NEAR(one.phase, expected[static_cast<std::size_t>(i)], 1e-7);
+            if (t == 200.0) {
+                EXPECT_NEAR(one.phase, expected[static_cast<std::size_t>(i)], 1e-7);
+            }
         }
     }
     // At its settling time an oscillator is one tolerance from the end, and afterwards never farther.
     for (const auto& one : solution.oscillators) {
         const double t = one.settling_time.value();
-        if (t > 0.0) EXPECT_NEAR(apart(one.trajectory.phase_at(t), one.phase), radians(1.0), 1e-5);
+        if (t > 0.0) {
+            EXPECT_NEAR(apart(one.trajectory.phase_at(t), one.phase), radians(1.0), 1e-5);
+        }
         for (const double time : one.trajectory.times())
-            if (time > t) EXPECT_LT(apart(one.trajectory.phase_at(time), one.phase), radians(1.0));
+            if (time > t) {
+                EXPECT_LT(apart(one.trajectory.phase_at(time), one.phase), radians(1.0));
+            }
     }
 }
 

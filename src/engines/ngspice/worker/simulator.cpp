@@ -1,5 +1,6 @@
 #include "engines/ngspice/worker/simulator.hpp"
 
+#include <fmt/format.h>
 #include <ngspice/sharedspice.h>
 
 #include <algorithm>
@@ -89,7 +90,8 @@ int send_char(char* text, int /*ident*/, void* user) {
     // What a pause says, and notes.
     for (const std::string_view harmless : {"condition met", "pause requested", "simulation interrupted", "Note:"})
         if (message.find(harmless) != std::string_view::npos) return 0;
-    if (message.find_first_not_of(" \t\r\n") != std::string_view::npos) state.errors.emplace_back(message);
+    const bool blank = message.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    if (!blank && std::ranges::find(state.errors, message) == state.errors.end()) state.errors.emplace_back(message);
     return 0;
 }
 
@@ -191,11 +193,7 @@ void Simulator::State::flush_waves() {
     waves.clear();
 }
 
-std::string Simulator::State::first_errors() const {
-    std::string text;
-    for (const std::string& line : errors) text += (text.empty() ? "" : "\n") + line;
-    return text;
-}
+std::string Simulator::State::first_errors() const { return fmt::format("{}", fmt::join(errors, "\n")); }
 
 bool Simulator::State::said(std::string_view text) const {
     return std::ranges::any_of(errors, [&](const std::string& line) { return line.find(text) != std::string::npos; });
@@ -211,12 +209,12 @@ Status Simulator::State::outcome() const {
     if (points == 0) {
         if (said("circuit not parsed") || said("Error on line")) return failure("parse");
         if (said("aren't any circuits") || said("No circuit loaded")) return failure("no_circuit");
-        if (said("imestep too small") || said("singular")) return failure("operating_point");
+        if (said("imestep too small") || said("singular") || said("out of range")) return failure("operating_point");
         return failure("empty");
     }
     if (!missing_vector.empty()) {
         Status status = failure("empty");
-        status.message += (status.message.empty() ? "" : "\n") + ("the netlist has no vector " + missing_vector);
+        status.message = fmt::format("the netlist has no vector {}\n{}", missing_vector, status.message);
         return status;
     }
     const bool finished = time >= load.stop_time * (1.0 - end_tolerance);

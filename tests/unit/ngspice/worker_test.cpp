@@ -1,0 +1,207 @@
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <cmath>
+#include <complex>
+#include <numbers>
+#include <thread>
+
+#include "core/quantity.hpp"
+#include "engines/ngspice/deck_writer.hpp"
+#include "engines/ngspice/worker_client.hpp"
+#include "tank.hpp"
+
+namespace entrain::engines::ngspice {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr double frequency = 1e9;  ///< [Hz]
+constexpr double step = 2e-11;     ///< [s]
+
+Patience patience() { return {std::chrono::steady_clock::now() + std::chrono::seconds{120}, nullptr}; }
+
+Load circuit(const std::vector<std::string>& elements, const std::string& read, double periods) {
+    Load load;
+    load.lines = {"* test"};
+    load.lines.insert(load.lines.end(), elements.begin(), elements.end());
+    load.stop_time = periods / frequency;
+    load.lines.push_back(".options method=trap reltol=1e-6 abstol=1e-12 vntol=1e-6 trtol=1e6");
+    load.lines.push_back(".tran " + number(step) + " " + number(load.stop_time) + " 0 " + number(step) + " uic");
+    load.lines.push_back(".save none");
+    load.lines.push_back(".end");
+    load.frequency = frequency;
+    load.harmonics = {1};
+    load.signals.push_back({read, "", Power::none, "", 0.0});
+    return load;
+}
+
+/// Fundamental over the last but one period: the last one ends with a cut step.
+std::complex<double> last_phasor(Worker& worker, const Load& load) {
+    const Status loaded = worker.load(load, patience());
+    EXPECT_EQ(loaded.category, "") << loaded.message;
+    const Status end = worker.advance({load.stop_time, {}}, patience());
+    EXPECT_EQ(end.category, "") << end.message;
+    EXPECT_TRUE(end.finished);
+    const Periods periods = worker.read(patience());
+    EXPECT_EQ(worker.finish(patience()).category, "");
+    const double* v = &periods.values.at((periods.count - 2) * 4);
+    return {v[0], v[1]};
+}
+
+/// Admittance of a capacitance under the trapezoidal rule: s becomes (2/h)(z - 1)/(z + 1) = j (2/h) tan(w h/2).
+std::complex<double> discrete_capacitor(double farad) { return {0.0, farad * 2.0 / step * std::tan(std::numbers::pi * frequency * step)}; }
+
+TEST(Worker, ReportsTheVersionOfNgspice) { EXPECT_EQ(Worker{}.version(), "ngspice-39"); }
+
+TEST(Worker, LowPassOfASineSourceFollowsItsDiscreteTransferFunction) {
+    Worker worker;
+    const auto v = last_phasor(worker, circuit({"v0 in 0 SIN(0 1 1e9 0 0 120)", "r0 in out 1e3", "c0 out 0 3e-13"}, "out", 30));
+    const auto expected = std::polar(1.0, turn / 12.0) / (1.0 + 1e3 * discrete_capacitor(3e-13));  // sin(x + 120 deg) = cos(x + 30 deg)
+    EXPECT_NEAR(std::abs(v), std::abs(expected), 1e-9);                                            // the transient has decayed to exp(-100)
+    EXPECT_NEAR(std::arg(v / expected), 0.0, 1e-9);
+}
+
+TEST(Worker, ExternalCurrentIsThePhasorItWasGiven) {
+    Worker worker;
+    Load load = circuit({"i0 0 out external", "r0 out 0 1e3", "c0 out 0 3e-13"}, "out", 30);
+    load.sources = {{std::polar(1e-3, 0.7), 0.0}};
+    const auto v = last_phasor(worker, load);
+    const auto expected = std::polar(1e-3, 0.7) / (1e-3 + discrete_capacitor(3e-13));
+    EXPECT_NEAR(std::abs(v), std::abs(expected), 1e-9);
+    EXPECT_NEAR(std::arg(v / expected), 0.0, 1e-9);
+}
+
+TEST(Worker, NewPhasorsActFromTheNextPoint) {
+    Worker worker;
+    Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 20);
+    load.sources = {{1e-3, 0.0}};
+    ASSERT_EQ(worker.load(load, patience()).category, "");
+    ASSERT_EQ(worker.advance({10 / frequency, {}}, patience()).category, "");
+    ASSERT_EQ(worker.advance({20 / frequency, {{0.0, 2e-3}}}, patience()).category, "");
+    const Periods periods = worker.read(patience());
+    EXPECT_NEAR(periods.values[5 * 4], 1.0, 1e-9);
+    EXPECT_NEAR(periods.values[15 * 4], 0.0, 1e-9);
+    EXPECT_NEAR(periods.values[15 * 4 + 1], 2.0, 1e-9);
+}
+
+TEST(Worker, DriveOffTheReferenceTurnsAtItsOwnFrequency) {
+    Worker worker;
+    Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 20);
+    load.sources = {{1e-3, 1e6}};  // 1 MHz: 0.36 deg a period
+    ASSERT_EQ(worker.load(load, patience()).category, "");
+    ASSERT_EQ(worker.advance({load.stop_time, {}}, patience()).category, "");
+    const Periods periods = worker.read(patience());
+    const auto phase = [&](std::size_t p) { return std::atan2(periods.values[p * 4 + 1], periods.values[p * 4]); };
+    EXPECT_NEAR(degrees(phase(18) - phase(8)), 3.6, 0.01);  // the image leaks half the relative offset, 5e-4 rad, times sin 2 phase
+}
+
+TEST(Worker, PowerIsTakenFromTheRailOrFromTheActiveElement) {
+    Worker worker;
+    Load load = circuit({"vsup0 rail 0 dc 1.5", "r0 rail out 1e3", "r1 out 0 2e3", "vact out x 0", "i1 0 x dc 1e-4"}, "out", 5);
+    load.signals = {{"out", "", Power::supply, "vsup0#branch", 1.5}, {"out", "", Power::active, "vact#branch", 0.0}};
+    ASSERT_EQ(worker.load(load, patience()).category, "");
+    ASSERT_EQ(worker.advance({load.stop_time, {}}, patience()).category, "");
+    const Periods periods = worker.read(patience());
+    const double v = (1.5 / 1e3 + 1e-4) / (1.0 / 1e3 + 1.0 / 2e3);
+    EXPECT_NEAR(periods.values[2], v, 1e-9);
+    EXPECT_NEAR(periods.values[3], 1.5 * (1.5 - v) / 1e3, 1e-9);
+    EXPECT_NEAR(periods.values[7], v * 1e-4, 1e-9);  // 0.1 mA flows into the node through the 0 V source
+}
+
+TEST(Worker, PausingChangesNoBit) {
+    const problem::CircuitProblem problem = testing::driven_tanks({0.3, 1.9, -2.0}, 0.1);
+    const std::vector<std::uint32_t> cells = {0, 1, 2};
+    const double stop = 100 / problem.reference_hz;
+    Worker worker;
+    const auto run = [&](int pauses) {
+        Netlist netlist = worker_netlist(problem, cells, stop);
+        const Status loaded = worker.load({netlist.lines, netlist.signals, netlist.sources, problem.reference_hz, stop, {1}, {}}, patience());
+        EXPECT_EQ(loaded.category, "") << loaded.message;
+        std::vector<double> values;
+        std::uint64_t points = 0;
+        for (int p = 1; p <= pauses; ++p) {
+            const Status status = worker.advance({stop * p / pauses, {}}, patience());
+            EXPECT_EQ(status.category, "") << status.message;
+            points = status.points;
+            const Periods periods = worker.read(patience());
+            values.insert(values.end(), periods.values.begin(), periods.values.end());
+        }
+        EXPECT_EQ(worker.finish(patience()).category, "");
+        EXPECT_EQ(values.size(), 100U * 3U * 4U);
+        return std::pair{values, points};
+    };
+    const auto whole = run(1);
+    EXPECT_EQ(whole, run(7));
+    EXPECT_EQ(whole, run(1));  // nothing is left of the circuits before
+}
+
+TEST(Worker, StreamsWavesAtEveryPoint) {
+    Worker worker;
+    Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 300);
+    load.sources = {{1e-3, 0.0}};
+    load.waves = {0};
+    ASSERT_EQ(worker.load(load, patience()).category, "");
+    std::vector<double> points;
+    const Status status = worker.advance({load.stop_time, {}}, patience(),
+                                         [&](std::span<const double> more) { points.insert(points.end(), more.begin(), more.end()); });
+    ASSERT_EQ(points.size(), 2 * status.points);
+    for (std::size_t k = 0; k < points.size(); k += 2) ASSERT_NEAR(points[k + 1], std::cos(turn * frequency * points[k]), 1e-9);
+}
+
+/// What a netlist that cannot be simulated is called.
+Status failure(const std::vector<std::string>& elements) {
+    Worker worker;
+    const Load load = circuit(elements, "out", 20);
+    const Status loaded = worker.load(load, patience());
+    if (!loaded.category.empty()) return loaded;
+    return worker.advance({load.stop_time, {}}, patience());
+}
+
+TEST(WorkerFailures, HaveTheirCategoriesAndFirstErrorLines) {
+    const auto is = [](const std::string& category, const std::string& text, const std::vector<std::string>& elements) {
+        const Status status = failure(elements);
+        EXPECT_EQ(status.category, category) << elements[0] << ": " << status.message;
+        EXPECT_THAT(status.message, HasSubstr(text)) << elements[0];
+    };
+    is("parse", "valid modelname", {"q0 out", "r0 out 0 1"});
+    is("parse", "model", {"d0 out 0 missing", "r0 out 0 1"});
+    is("parse", "", {"x0 out missing", "r0 out 0 1"});
+    is("parse", "", {"b0 out 0 i=frobnicate(1)", "r0 out 0 1"});
+    is("exit", "ndefined", {"r0 out 0 {undefined}"});
+    is("parse", "unimplemented", {".frobnicate", "r0 out 0 1"});
+    is("exit", "Closing", {"r0 out 0 {1"});
+    is("timestep", "imestep too small", {"c0 out 0 1e-12 ic=1", "b0 0 out i=1e-3*(1+v(out)*v(out))"});  // infinite after 0.8 ns
+    is("operating_point", "singular", {"v0 out 0 1", "v1 out 0 2"});
+    is("operating_point", "out of range", {"b0 out 0 v=sqrt(-1)", "r0 out 0 1"});
+    is("empty", "no vector out", {"r0 elsewhere 0 1", "i1 elsewhere 0 1"});
+    is("not_finite", "", {"i1 0 out dc 1e400", "r0 out 0 1"});
+}
+
+TEST(WorkerFailures, LeaveTheWorkerUsableUnlessItsParserIsPoisoned) {
+    Worker worker;
+    EXPECT_NE(worker.load(circuit({"q0 out", "r0 out 0 1"}, "out", 20), patience()).category, "");
+    EXPECT_EQ(worker.finish(patience()).category, "");
+    Load good = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 20);
+    good.sources = {{1e-3, 0.0}};
+    EXPECT_NEAR(std::abs(last_phasor(worker, good)), 1.0, 1e-9);
+    EXPECT_EQ(worker.load(circuit({"r0 out 0 {undefined}"}, "out", 20), patience()).category, "exit");
+    EXPECT_THROW(static_cast<void>(worker.load(good, patience())), WorkerLost);
+}
+
+TEST(WorkerFailures, EndlessSimulationMeetsItsDeadline) {
+    Worker worker;
+    const Load load = circuit({"r0 out 0 1"}, "out", 1e8);
+    ASSERT_EQ(worker.load(load, patience()).category, "");
+    try {
+        static_cast<void>(worker.advance({load.stop_time, {}}, {std::chrono::steady_clock::now() + std::chrono::milliseconds{50}, nullptr}));
+        FAIL();
+    } catch (const WorkerLost& lost) {
+        EXPECT_EQ(lost.category(), "timeout");
+    }
+}
+
+TEST(WorkerFailures, NetlistWithALineBreakInsideALineIsRefused) { EXPECT_EQ(failure({"r0 out 0 1\nr1 out 0 1"}).category, "parse"); }
+
+}  // namespace
+}  // namespace entrain::engines::ngspice
