@@ -98,7 +98,7 @@ class RawReader {
             const auto word = [&] {
                 text = trimmed(text);
                 const auto end = std::min(text.find_first_of(" \t"), text.size());
-                const std::string result{text.substr(0, end)};
+                std::string result{text.substr(0, end)};
                 text.remove_prefix(end);
                 return result;
             };
