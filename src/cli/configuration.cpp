@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <limits>
 #include <set>
+#include <stdexcept>
 
 #include "catalogue/engines.hpp"
 #include "catalogue/mechanisms.hpp"
@@ -21,10 +22,18 @@ namespace {
 
 /// A key whose feature comes later: present, with its default as the only value.
 void reserved(FieldVisitor& v, std::string_view name, const std::string& preset, const std::string& doc) {
+    const auto is_preset = [preset](const std::string& text) {
+        if (text == preset) return true;
+        try {
+            return parse_quantity(text, "1") == parse_quantity(preset, "1");  // 0.0 is 0
+        } catch (const std::invalid_argument&) {
+            return false;
+        }
+    };
     v.word(name,
            {{preset},
-            [preset](const std::string& text) -> std::string {
-                return text == preset ? "" : fmt::format("'{}' is not available yet; only {} is accepted", text, preset);
+            [preset, is_preset](const std::string& text) -> std::string {
+                return is_preset(text) ? "" : fmt::format("'{}' is not available yet (expected {}, its default)", text, preset);
             },
             [preset] { return preset; }},
            doc);
@@ -60,6 +69,16 @@ void check_unchanged(const std::string& expected, const std::filesystem::path& f
 
 std::filesystem::path corner_file(const Configuration& c) { return models_folder() / c.substrate.kind / (c.substrate.corner + ".yaml"); }
 
+/// Names of the corner files of a substrate, sorted.
+std::vector<std::string> corners_of(const std::string& kind) {
+    std::vector<std::string> names;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator{models_folder() / kind, none})
+        if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
 /// Reads the corner file, applies substrate.parameters and configures the plug-in.
 void configure_substrate(Configuration& c, Diagnostics& diagnostics) {
     const std::vector<substrates::ParameterSpec> specs = c.substrate_plugin->parameters();
@@ -78,8 +97,10 @@ void configure_substrate(Configuration& c, Diagnostics& diagnostics) {
     } else {
         const std::filesystem::path file = corner_file(c);
         if (!std::filesystem::exists(file)) {
-            diagnostics.add(c.places.at("substrate.corner"), fmt::format("substrate.corner: there is no corner '{}' of {} (expected a file {})",
-                                                                         c.substrate.corner, c.substrate.kind, file.string()));
+            const std::vector<std::string> corners = corners_of(c.substrate.kind);
+            diagnostics.add(c.places.at("substrate.corner"),
+                            fmt::format("substrate.corner: there is no {} (expected one of the corners of {}: {}).{}", file.string(), c.substrate.kind, fmt::join(corners, " | "),
+                                        did_you_mean(c.substrate.corner, corners)));
             return;
         }
         std::vector<config::ModelParameterSpec> wanted;

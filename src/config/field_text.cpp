@@ -100,7 +100,7 @@ std::string value_text(const Field& field) {
                    [](const FlagField& f) { return std::string{*f.value ? "true" : "false"}; },
                    [](const TextField& f) { return yaml_scalar(*f.value); },
                    [](const IntegerListField& f) { return fmt::format("[{}]", fmt::join(*f.value, ", ")); },
-                   [](const WordField& f) { return yaml_scalar(f.text()); },
+                   [](const WordField& f) { return f.text() == "null" ? f.text() : yaml_scalar(f.text()); },
                    [](const auto&) -> std::string { throw std::logic_error{"a map has no text on one line"}; }},
         field.value);
 }

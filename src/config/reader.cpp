@@ -78,6 +78,7 @@ class ValueReader {
         if (node_.kind == Node::Kind::map && node_.entries.size() == 1 && node_.entries.front().value.kind == Node::Kind::scalar)
             return fmt::format("is a map (expected quotes around the text: {})",
                                shown(fmt::format("{}: {}", node_.entries.front().key, node_.entries.front().value.scalar)));
+        if (node_.kind == Node::Kind::null && std::ranges::find(f.allowed, "null") != f.allowed.end()) return f.assign("null");
         if (node_.kind != Node::Kind::scalar) return wrong_type(allowed);
         const std::string problem = f.assign(node_.scalar);
         if (problem.empty()) return "";
