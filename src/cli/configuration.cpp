@@ -99,8 +99,8 @@ void configure_substrate(Configuration& c, Diagnostics& diagnostics) {
         if (!std::filesystem::exists(file)) {
             const std::vector<std::string> corners = corners_of(c.substrate.kind);
             diagnostics.add(c.places.at("substrate.corner"),
-                            fmt::format("substrate.corner: there is no {} (expected one of the corners of {}: {}).{}", file.string(), c.substrate.kind, fmt::join(corners, " | "),
-                                        did_you_mean(c.substrate.corner, corners)));
+                            fmt::format("substrate.corner: there is no {} (expected one of the corners of {}: {}).{}", file.string(),
+                                        c.substrate.kind, fmt::join(corners, " | "), did_you_mean(c.substrate.corner, corners)));
             return;
         }
         std::vector<config::ModelParameterSpec> wanted;
@@ -174,7 +174,13 @@ void Configuration::describe(FieldVisitor& v) {
         v.section(
             "readout", [this](FieldVisitor& s) { readout.describe(s); }, "when and how phases are read");
         v.section(
-            "compare", [](FieldVisitor& s) { reserved(s, "equal", "none", "what compare holds equal"); }, "for the compare command");
+            "compare",
+            [this](FieldVisitor& s) {
+                reserved(s, "equal", "none", "what compare holds equal");
+                s.quantity("target", compare_target, {1e-6, 1.0},
+                           "with equal: error, the phase error to be bought (rms over tokens at the read time)");
+            },
+            "for the compare command");
     }
     v.integer("seed", seed, 0, std::numeric_limits<std::int64_t>::max(), "study seed: start phases and deviations");
     v.section(

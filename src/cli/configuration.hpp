@@ -52,6 +52,7 @@ struct Configuration {
     study::Start start;
     study::SimulationOptions simulation;
     study::ReadoutOptions readout;
+    Radians compare_target{radians(1.0)};  ///< for the compare command; run does not look at it
     std::int64_t seed = 1;
 
     std::unique_ptr<mechanisms::Mechanism> mechanism_plugin;  ///< null with Scope::substrate_only

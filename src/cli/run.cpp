@@ -35,6 +35,21 @@ io::Json dry_run_json(const Experiment& experiment) {
             {"memory_bytes", cost.memory_bytes}};
 }
 
+std::string plan_table(const io::Json& plan) {
+    const auto number = [](const io::Json& value) { return value.is_number() ? fmt::format("{:.3g}", value.get<double>()) : std::string{"-"}; };
+    const io::Json& drive = plan["drive"];
+    const io::Json& settling = plan["predicted_settling_from_90_deg_s"];
+    return fmt::format(
+        "  free oscillators, anchors    {}, {} ({} couplings)\n"
+        "  drive r                      min {}, p5 {}, median {}\n"
+        "  predicted settling [s]       median {}, p95 {}, max {} (from 90 deg; units of 1/W for ideal)\n"
+        "  netlists, simulated periods  {}, {}\n"
+        "  estimated wall, memory       {} s, {} MB\n",
+        plan["free_oscillators"].dump(), plan["anchors"].dump(), plan["couplings"].dump(), number(drive["min"]), number(drive["p5"]),
+        number(drive["median"]), number(settling["median"]), number(settling["p95"]), number(settling["max"]), plan["netlists"].dump(),
+        number(plan["simulated_periods"]), number(plan["wall_s"]), number(plan["memory_bytes"].get<double>() / 1e6));
+}
+
 }  // namespace
 
 int run_command(const std::string& config, const CommonOptions& options) {
@@ -45,7 +60,7 @@ int run_command(const std::string& config, const CommonOptions& options) {
     const std::unique_ptr<Experiment> experiment = load_experiment(config, options, progress);
     if (options.dry_run) {
         const io::Json plan = dry_run_json(*experiment);
-        fmt::print("{}\n", plan.dump(2));
+        fmt::print("{}", options.json ? plan.dump(2) + "\n" : plan_table(plan));
         return done;
     }
     OutputFolder folder{options, config, "run"};
@@ -63,9 +78,10 @@ int run_command(const std::string& config, const CommonOptions& options) {
     io::Json engine{{"kind", c.engine}};
     engine.update(engine_options.json());
     const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    const io::Json result = report::result_json({progress.stop_requested() ? "partial" : report::status_of(record), c.layer.mechanism, c.substrate.kind, c.substrate.corner, engine,
-                                                 c.readout.settle_tolerance.value(), wall, provenance(c, started)},
-                                                experiment->trial, record);
+    const io::Json result =
+        report::result_json({progress.stop_requested() ? "partial" : report::status_of(record), c.layer.mechanism, c.substrate.kind,
+                             c.substrate.corner, engine, c.readout.settle_tolerance.value(), wall, provenance(c, started)},
+                            experiment->trial, record);
     folder.create();
     write_file_atomically(folder.path() / "resolved.yaml", resolved_yaml(c));
     io::write_hdf5(folder.path() / "arrays.h5", report::result_arrays(experiment->trial, record));

@@ -1,5 +1,7 @@
 #include "report/result.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -58,6 +60,15 @@ std::string_view verdict_word(Verdict verdict) {
     return words[static_cast<std::size_t>(verdict)];
 }
 
+/// Why an oscillator is listed, and what helps.
+std::string message_of(const study::TrialRecord& record, std::size_t i) {
+    const auto k = static_cast<Index>(i);
+    const std::string drive = fmt::format("drive r = {:.4g}", record.drive_ratio(k));
+    if (record.readings[i].verdict != Verdict::unsettled) return drive;
+    return fmt::format("{}, predicted to be within the tolerance after {:.3g}; readout.max_periods waits longer", drive,
+                       record.predicted_settling_time(k));
+}
+
 /// What went wrong, netlist by netlist and oscillator by oscillator.
 Json failures_json(const study::TrialRecord& record) {
     Json list = Json::array();
@@ -75,7 +86,7 @@ Json failures_json(const study::TrialRecord& record) {
                         {"head", id.head},
                         {"token", id.token},
                         {"category", verdict_word(verdict)},
-                        {"message", "drive r = " + std::to_string(record.drive_ratio(static_cast<Index>(i)))}});
+                        {"message", message_of(record, i)}});
     }
     return list;
 }
