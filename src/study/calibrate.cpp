@@ -72,7 +72,8 @@ FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& 
 }
 
 /// Frequency at step -> 0 from three steps: the error of the trapezoidal rule is a series in h^2 (Neville's scheme).
-double extrapolated_frequency(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, const engines::RunOptions& run) {
+double extrapolated_frequency(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c,
+                              const engines::RunOptions& run) {
     std::array<double, 3> f{c.frequency_at_step_hz};
     std::array<double, 3> h2{};  // in units of the squared period
     for (std::size_t k = 0; k < f.size(); ++k) {
@@ -169,19 +170,34 @@ double edge_of(const std::vector<Slip>& slips, const std::string& cell) {
     return std::sqrt(std::max(0.0, x0 - y0 * (x1 - x0) / (y1 - y0)));
 }
 
-/// Lower and upper edge of the lock range at full scale, as detunings [rad/s] > 0: a coarse grid brackets them, cells just outside refine them.
+/// Detunings [rad/s] that resolve an edge which coarse slips bracket: `count` of them from the last locked cell to one coarse step beyond the first
+/// slipping one.
+std::vector<double> resolving(const std::vector<Slip>& coarse, int count) {
+    const auto outside = std::find_if(coarse.begin(), coarse.end(), [](const Slip& s) { return s.beat > 0.0; });
+    const double low = (outside - 1)->detuning;
+    const double high = outside->detuning + (outside->detuning - low);
+    std::vector<double> detunings;
+    for (int k = 0; k < count; ++k) detunings.push_back(low + (high - low) * k / (count - 1));
+    return detunings;
+}
+
+/// Lower and upper edge of the lock range at full scale, as detunings [rad/s] > 0: a coarse grid brackets them, a fine one resolves them. Nothing is
+/// assumed of the shape of the edge but that the beat vanishes there as the square root of the excess, over one fine step: at strong injection
+/// amplitude gives way and the range is not Adler's.
 std::array<double, 2> lock_edges(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double rate,
                                  const engines::RunOptions& run) {
-    constexpr double slips_seen = 6.0;  // whole turns within the run of the nearest cell outside; a quarter of it is transient
-    const auto time_for = [&](double excess) { return slips_seen * turn / (rate * std::sqrt(2.0 * excess)); };  // Adler: w_b = K sqrt((1 + x)^2 - 1)
+    constexpr double slips_seen = 6.0;  // whole turns within the run of a cell half a step outside; a quarter of it is transient
+    const auto time_for = [&](double step) {
+        return slips_seen * turn / (rate * std::sqrt(step));
+    };  // Adler: w_b = K sqrt((1 + x)^2 - 1), x = step/2
     std::vector<double> coarse;
     constexpr double coarse_step = 0.2;  // in units of the estimate; a healthy cell's K lies within a factor of two of it
-    for (double x = 0.4; x < 2.3; x += coarse_step) coarse.push_back(x * rate);
-    const auto bracketed = slips(substrate, engine, points, c, {coarse, coarse}, time_for(0.5 * coarse_step), run);
-    std::array<std::vector<double>, 2> fine;
-    for (std::size_t side = 0; side < 2; ++side)
-        for (const double factor : {0.96, 1.0, 1.02, 1.04, 1.06}) fine[side].push_back(factor * edge_of(bracketed[side], substrate.cell()));
-    const auto refined = slips(substrate, engine, points, c, fine, time_for(0.02), run);
+    for (double x = 0.2; x < 2.3; x += coarse_step) coarse.push_back(x * rate);
+    const auto bracketed = slips(substrate, engine, points, c, {coarse, coarse}, time_for(coarse_step), run);
+    for (const auto& side : bracketed) static_cast<void>(edge_of(side, substrate.cell()));  // refuses a range that is not bracketed
+    constexpr int fine_cells = 9;
+    const std::array<std::vector<double>, 2> fine = {resolving(bracketed[0], fine_cells), resolving(bracketed[1], fine_cells)};
+    const auto refined = slips(substrate, engine, points, c, fine, time_for(2.0 * coarse_step / (fine_cells - 1)), run);
     return {edge_of(refined[0], substrate.cell()), edge_of(refined[1], substrate.cell())};
 }
 
