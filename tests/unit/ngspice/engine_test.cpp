@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cmath>
@@ -94,6 +95,15 @@ TEST(NgspiceEngine, FreeTankRunsAtItsFrequencyAtThisStep) {
                 1e-2 * 89.5e-9 * solution.oscillators[0].mean_power);
     EXPECT_DOUBLE_EQ(solution.cost.simulated_periods, 90.0);
     EXPECT_NEAR(solution.cost.points, 90 * problem::steps_per_period(50), 15);  // the first steps are shorter
+}
+
+TEST(NgspiceEngine, WorkerMemoryDoesNotGrowWithTheRun) {
+    problem::CircuitProblem problem = testing::driven_tanks({0.4}, 0.1);
+    problem.fixed_time = 8000 / problem.reference_hz;  // 400,000 points: kept, the five vectors of one cell would take 16 MB
+    expect_no_failures(create()->solve(problem, {}));
+    rusage usage{};
+    ::getrusage(RUSAGE_CHILDREN, &usage);
+    EXPECT_LT(usage.ru_maxrss, 24 * 1024);  // [KiB] a worker starts with about 15 MB
 }
 
 /// Anchors' frequency of the tank at 50 points per period, which the test above confirms.

@@ -269,7 +269,7 @@ Status Simulator::advance(const Advance& advance) {
         for (std::size_t k = 0; k < std::min(advance.phasors.size(), s.load.sources.size()); ++k) s.load.sources[k].phasor = advance.phasors[k];
     s.pause_at = advance.until;
     s.paused = false;
-    command("delete all");
+    if (s.running) command("delete all");  // the stop condition; before the first run it would take `.save none` with it, and every vector would be kept
     command(s.running ? "resume" : "run");
     s.running = true;
     s.flush_waves();
