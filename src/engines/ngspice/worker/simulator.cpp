@@ -35,7 +35,6 @@ struct Places {
 struct Simulator::State {
     Waves send_waves;
     std::string version;
-    std::string printed;  ///< line of the `version` command
 
     // The circuit.
     Load load;
