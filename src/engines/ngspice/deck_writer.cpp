@@ -181,7 +181,8 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
         "sign, minus offset.\n";
     text +=
         fmt::format(".param reference_hz={}   $ [Hz] of the anchors: the free cell's frequency at this very step\n", number(problem.reference_hz));
-    text += fmt::format(".param step_s={}   $ [s] fixed, {} steps a period\n", number(problem::step_s(problem)), problem::steps_per_period(problem.points_per_period));
+    text += fmt::format(".param step_s={}   $ [s] fixed, {} steps a period\n", number(problem::step_s(problem)),
+                        problem::steps_per_period(problem.points_per_period));
     text += fmt::format(".param stop_s={}   $ [s]\n", number(stop));
     text += fmt::format(".param save_from_s={}   $ [s]\n", number(save_from));
     if (!port.supply_pin.empty()) text += fmt::format(".param supply_v={}   $ [V]\n", number(port.supply_v));

@@ -13,8 +13,8 @@ namespace {
 constexpr double weak_share = 0.1;     // of the healthy amplitude: a tenth is no oscillation a reader could lock on
 constexpr double growth_share = 0.01;  // between two judgements: what grows less is not starting up
 
-/// Least-squares slope [rad/s] of the last third of the trajectory, of means over the periods after which the time grid comes round: one period's phase jitters with the grid's place
-/// by some 1e-5 rad, the means do not.
+/// Least-squares slope [rad/s] of the last third of the trajectory, of means over the periods after which the time grid comes round: one period's
+/// phase jitters with the grid's place by some 1e-5 rad, the means do not.
 double drift_of_last_third(const problem::Trajectory& trajectory) {
     const std::size_t span = std::min<std::size_t>(problem::grid_periods, trajectory.size() / 2);
     const std::size_t first = std::min(trajectory.size() - trajectory.size() / 3, trajectory.size() - span - 1);
