@@ -63,8 +63,8 @@ int run_command(const std::string& config, const CommonOptions& options) {
     io::Json engine{{"kind", c.engine}};
     engine.update(engine_options.json());
     const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    const io::Json result = report::result_json({progress.stop_requested() ? "partial" : report::status_of(record), c.layer.mechanism, c.substrate.kind, c.substrate.corner, engine,
-                                                 c.readout.settle_tolerance.value(), wall, provenance(c, started)},
+    const io::Json result = report::result_json({progress.stop_requested() ? "partial" : report::status_of(record), c.layer.mechanism,
+                                                 c.substrate.kind, c.substrate.corner, engine, wall, provenance(c, started)},
                                                 experiment->trial, record);
     folder.create();
     write_file_atomically(folder.path() / "resolved.yaml", resolved_yaml(c));
