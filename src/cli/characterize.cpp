@@ -15,28 +15,30 @@ int characterize_command(const std::string& config, const CommonOptions& options
                         fmt::format("substrate.kind: {} is a textbook oscillator without a circuit: there is nothing to measure", c.substrate.kind)};
     OutputFolder folder{options, config, "characterize"};
     const problem::Calibration k = calibration_for(c, jobs_of(options), progress);
-    const io::Json report = {{"schema", "entrain.characterization/1"},
-                             {"substrate",
-                              {{"kind", c.substrate.kind},
-                               {"corner", c.substrate.corner},
-                               {"cell", c.substrate_plugin->cell()},
-                               {"injection", c.substrate_plugin->injection()}}},
-                             {"options", {{"method", "trap"}, {"points_per_period", c.simulation.points_per_period}, {"reltol", 1e-6}}},
-                             {"frequency_hz", k.frequency_hz},
-                             {"frequency_at_step_hz", k.frequency_at_step_hz},
-                             {"amplitude", k.amplitude},
-                             {"amplitude_unit", k.amplitude_unit},
-                             {"power_w", k.power_w},
-                             {"reference_current_a", k.reference_current_a},
-                             {"coupling_rate_rad_per_s", {{"ppv", nullptr}, {"lock_range", k.coupling_rate}}},
-                             {"lock_range_hz", {k.lock_range_low_hz, k.lock_range_high_hz}},
-                             {"offset_rad", k.offset_rad},
-                             {"slope_rad", k.slope_rad},
-                             {"validity", {{"max_injection", c.substrate_plugin->injection()}, {"max_phase_error_deg", degrees(k.residual_rad)}}},
-                             {"ppv", nullptr},
-                             {"phase_diffusion_rad2_per_s", nullptr},
-                             {"temperature_k", nullptr},
-                             {"provenance", provenance(c, started)}};
+    const problem::CircuitProblem circuit;  // its defaults are what every circuit is simulated with
+    const io::Json report = {
+        {"schema", "entrain.characterization/1"},
+        {"substrate",
+         {{"kind", c.substrate.kind},
+          {"corner", c.substrate.corner},
+          {"cell", c.substrate_plugin->cell()},
+          {"injection", c.substrate_plugin->injection()}}},
+        {"options", {{"method", circuit.method}, {"points_per_period", c.simulation.points_per_period}, {"reltol", circuit.reltol}}},
+        {"frequency_hz", k.frequency_hz},
+        {"frequency_at_step_hz", k.frequency_at_step_hz},
+        {"amplitude", k.amplitude},
+        {"amplitude_unit", k.amplitude_unit},
+        {"power_w", k.power_w},
+        {"reference_current_a", k.reference_current_a},
+        {"coupling_rate_rad_per_s", {{"ppv", nullptr}, {"lock_range", k.coupling_rate}}},
+        {"lock_range_hz", {k.lock_range_low_hz, k.lock_range_high_hz}},
+        {"offset_rad", k.offset_rad},
+        {"slope_rad", k.slope_rad},
+        {"validity", {{"max_injection", c.substrate_plugin->injection()}, {"max_phase_error_deg", degrees(k.residual_rad)}}},
+        {"ppv", nullptr},
+        {"phase_diffusion_rad2_per_s", nullptr},
+        {"temperature_k", nullptr},
+        {"provenance", provenance(c, started)}};
     folder.create();
     io::write_json(folder.path() / "characterization.json", report);
     folder.keep();

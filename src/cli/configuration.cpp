@@ -54,17 +54,16 @@ auto choose(const config::Node& root, const std::string& section, const std::str
     return nullptr;
 }
 
-std::string checksum_of(const std::filesystem::path& file) { return sha256(read_file(file)); }
-
-void check_unchanged(const std::string& expected, const std::filesystem::path& file, const Location& where, Diagnostics& diagnostics) {
-    if (expected.empty()) return;
-    const std::string found = checksum_of(file);
-    if (found != expected)
+/// sha256 of `file`, which must be `expected` unless that is empty.
+std::string checked_sum(const std::string& expected, const std::filesystem::path& file, const Location& where, Diagnostics& diagnostics) {
+    std::string found = sha256(read_file(file));
+    if (!expected.empty() && found != expected)
         diagnostics.add(
             where,
             fmt::format(
                 "{} has changed since this file was written (sha256 {:.12}..., expected {:.12}...). Restore it, or run the original configuration.",
                 file.string(), found, expected));
+    return found;
 }
 
 std::filesystem::path corner_file(const Configuration& c) { return models_folder() / c.substrate.kind / (c.substrate.corner + ".yaml"); }
@@ -76,6 +75,14 @@ std::vector<std::string> corners_of(const std::string& kind) {
     for (const auto& entry : std::filesystem::directory_iterator{models_folder() / kind, none})
         if (entry.path().extension() == ".yaml") names.push_back(entry.path().stem().string());
     std::sort(names.begin(), names.end());
+    return names;
+}
+
+/// Names of the engines that can solve a substrate.
+std::vector<std::string> engines_for(const substrates::Substrate& substrate) {
+    std::vector<std::string> names;
+    for (const auto& entry : engines::catalogue())
+        if (substrate.supports(entry.create()->fidelity())) names.emplace_back(entry.name);
     return names;
 }
 
@@ -107,14 +114,15 @@ void configure_substrate(Configuration& c, Diagnostics& diagnostics) {
         for (const auto& spec : specs) wanted.push_back({spec.name, spec.unit, spec.range});
         for (const auto& [name, p] : config::resolve_corner(config::read_model_file(file), wanted, c.substrate.parameters, diagnostics))
             corner[name] = {p.value, p.unit, p.source};
-        check_unchanged(c.checksums.corner, file, c.places.at("checksums.corner"), diagnostics);
-        c.checksums.corner = checksum_of(file);
+        c.checksums.corner = checked_sum(c.checksums.corner, file, c.places.at("checksums.corner"), diagnostics);
     }
     if (!diagnostics.empty()) return;
     try {
         c.substrate_plugin->configure(corner);
     } catch (const ModelError& error) {
         diagnostics.add(c.places.at("substrate"), error.what());
+    } catch (const UserError& error) {  // options that exclude each other: the plug-in does not know where they stand
+        for (const Diagnostic& d : error.diagnostics()) diagnostics.add(c.places.at("substrate"), d.message);
     }
 }
 
@@ -189,6 +197,7 @@ void Configuration::describe(FieldVisitor& v) {
             s.text("weights", checksums.weights, "sha256 of layer.weights; a changed file is refused");
             s.text("inputs", checksums.inputs, "sha256 of layer.inputs");
             s.text("corner", checksums.corner, "sha256 of the corner file");
+            s.text("digital", checksums.digital, "sha256 of models/energy/digital.yaml");
         },
         "written into resolved.yaml");
 }
@@ -225,8 +234,8 @@ Configuration load_configuration(const std::filesystem::path& file, const std::v
     if (c.substrate.name.empty()) c.substrate.name = c.substrate.kind;
     if (c.substrate_plugin) configure_substrate(c, diagnostics);
     if (c.substrate_plugin && c.engine_plugin && !c.substrate_plugin->supports(c.engine_plugin->fidelity()))
-        diagnostics.add(c.places.at("engine.kind"),
-                        fmt::format("engine.kind: {} cannot be simulated by {} (it has no such problem)", c.substrate.kind, c.engine));
+        diagnostics.add(c.places.at("engine.kind"), fmt::format("engine.kind: {} cannot be simulated by {} (expected {})", c.substrate.kind, c.engine,
+                                                                fmt::join(engines_for(*c.substrate_plugin), " | ")));
     diagnostics.throw_if_any();
     return c;
 }
@@ -237,13 +246,11 @@ Inputs load_inputs(Configuration& c) {
     c.layer.weights = std::filesystem::absolute(base / c.layer.weights).lexically_normal().string();
     c.layer.inputs = std::filesystem::absolute(base / c.layer.inputs).lexically_normal().string();
     Diagnostics diagnostics;
-    check_unchanged(c.checksums.weights, c.layer.weights, c.places.at("checksums.weights"), diagnostics);
-    check_unchanged(c.checksums.inputs, c.layer.inputs, c.places.at("checksums.inputs"), diagnostics);
+    c.checksums.weights = checked_sum(c.checksums.weights, c.layer.weights, c.places.at("checksums.weights"), diagnostics);
+    c.checksums.inputs = checked_sum(c.checksums.inputs, c.layer.inputs, c.places.at("checksums.inputs"), diagnostics);
     diagnostics.throw_if_any();
     inputs.layer = attention::load_layer(c.layer.weights, c.layer.prefix, static_cast<int>(c.layer.heads), c.places.at("layer.heads"));
     inputs.all = attention::load_sequences(c.layer.inputs, inputs.layer);
-    c.checksums.weights = checksum_of(c.layer.weights);
-    c.checksums.inputs = checksum_of(c.layer.inputs);
 
     if (const config::Node* layer = c.root.find("layer"); layer != nullptr && c.layer.sequences.empty()) {
         if (const config::Node* list = layer->find("sequences"))
@@ -291,10 +298,12 @@ std::filesystem::path models_folder() {
     return variable != nullptr && *variable != '\0' ? std::filesystem::path{variable} : std::filesystem::path{default_models_folder};
 }
 
-energy::DigitalCosts digital_costs() {
+energy::DigitalCosts digital_costs(Configuration& c) {
     Diagnostics diagnostics;
-    const auto found = config::resolve_corner(config::read_model_file(models_folder() / "energy" / "digital.yaml"),
-                                              {{"mac_fp32", "J", positive}, {"mac_int8", "J", positive}}, {}, diagnostics);
+    const std::filesystem::path file = models_folder() / "energy" / "digital.yaml";
+    c.checksums.digital = checked_sum(c.checksums.digital, file, c.places.at("checksums.digital"), diagnostics);
+    const auto found =
+        config::resolve_corner(config::read_model_file(file), {{"mac_fp32", "J", positive}, {"mac_int8", "J", positive}}, {}, diagnostics);
     diagnostics.throw_if_any();
     const auto figure = [&](const std::string& name) { return energy::CitedFigure{found.at(name).value, found.at(name).source}; };
     return {figure("mac_fp32"), figure("mac_int8")};

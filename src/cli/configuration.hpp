@@ -46,6 +46,7 @@ struct Configuration {
         std::string weights;
         std::string inputs;
         std::string corner;
+        std::string digital;
     } checksums;  ///< of resolved.yaml: a changed input is refused; "" = not checked
     substrates::Mapping mapping;
     substrates::Nonidealities nonidealities;
@@ -87,8 +88,8 @@ struct Inputs {
 /// Folder of models/: $ENTRAIN_MODELS, else the source tree's.
 [[nodiscard]] std::filesystem::path models_folder();
 
-/// models/energy/digital.yaml.
-[[nodiscard]] energy::DigitalCosts digital_costs();
+/// models/energy/digital.yaml; fills its checksum in `configuration` for resolved.yaml.
+[[nodiscard]] energy::DigitalCosts digital_costs(Configuration& configuration);
 
 /// A plug-in by name from a generated catalogue; null if there is none.
 template <class Catalogue>

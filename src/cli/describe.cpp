@@ -7,6 +7,7 @@
 #include "catalogue/substrates.hpp"
 #include "cli/commands.hpp"
 #include "cli/configuration.hpp"
+#include "config/field_text.hpp"
 #include "core/error.hpp"
 #include "embedded/version.hpp"
 
@@ -44,7 +45,7 @@ void describe_parameters(const substrates::Substrate& substrate) {
     const auto specs = substrate.parameters();
     if (specs.empty()) return;
     fmt::print("  parameters (models/<kind>/<corner>.yaml, substrate.parameters):\n");
-    for (const auto& spec : specs) fmt::print("  {:<24} [{}] {} ({} .. {})\n", spec.name, spec.unit, spec.doc, spec.range.low, spec.range.high);
+    for (const auto& spec : specs) fmt::print("  {:<26} [{}] {} ({})\n", spec.name, spec.unit, spec.doc, config::range_text(spec.range, spec.unit));
     fmt::print("\n");
 }
 

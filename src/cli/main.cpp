@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
+#include <optional>
 
 #include "cli/commands.hpp"
 #include "core/error.hpp"
@@ -31,13 +32,19 @@ int fail(const char* what, int status) {
     return status;
 }
 
+/// One mistake a line; those with a place begin with it, so that editors can jump there.
+int fail(const entrain::UserError& error) {
+    for (const entrain::Diagnostic& d : error.diagnostics()) fmt::print(stderr, "{}{}\n", d.where.file.empty() ? "entrain: " : "", to_string(d));
+    return entrain::cli::bad_input;
+}
+
 /// Runs a command and turns what it throws into the exit statuses of the contract.
 int guarded(const std::function<int()>& command) {
     using namespace entrain;
     try {
         return command();
     } catch (const UserError& error) {
-        return fail(error.what(), cli::bad_input);
+        return fail(error);
     } catch (const ModelError& error) {
         return fail(error.what(), cli::bad_input);
     } catch (const MissingComponent& error) {

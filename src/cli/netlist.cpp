@@ -46,10 +46,12 @@ problem::CircuitProblem restricted(const problem::CircuitProblem& whole, Keep&& 
     return part;
 }
 
-/// Long enough for every oscillator to come within 0.02 deg from its own start, but no longer than a run would wait for it.
-double stop_time(const study::Prepared& prepared, const problem::CircuitProblem& circuit) {
-    double longest = 20.0 / circuit.reference_hz;  // the last 20 periods are saved
+/// Long enough for every oscillator that `keep` accepts to come within 0.02 deg from its own start, but no longer than a run would wait for it.
+template <class Keep>
+double stop_time(const study::Prepared& prepared, Keep&& keep) {
+    double longest = 0.0;
     for (Eigen::Index i = 0; i < prepared.rule.rate.size(); ++i) {
+        if (!keep(prepared.instance.network.free[static_cast<std::size_t>(i)])) continue;
         const double predicted =
             problem::predicted_settling_time(prepared.rule.rate(i), study::distance_to_target(prepared.instance, i), prepared.rule.remaining.value());
         longest = std::max(longest, run_margin * std::min(predicted, prepared.rule.max_time(i)));
@@ -81,14 +83,14 @@ int netlist_command(const std::string& config, const CommonOptions& options, std
         engines::DeckReadout readout;
         readout.offset_rad = trial.calibration.offset_rad;
         readout.slope_rad = trial.calibration.slope_rad;
-        readout.stop_time_s = stop_time(prepared, whole);
         readout.all_waves = std::find(options.waves.begin(), options.waves.end(), "all") != options.waves.end();
         const bool by_head = whole.crosspoints.size() > couplings_per_deck || head.has_value();
         for (int h = 0; h < (by_head ? heads : 1); ++h) {
             if (head && h != *head) continue;
-            const problem::CircuitProblem part =
-                restricted(whole, [&](const network::TokenId& id) { return (!by_head || id.head == h) && (!token || id.token == *token); });
+            const auto keep = [&](const network::TokenId& id) { return (!by_head || id.head == h) && (!token || id.token == *token); };
+            const problem::CircuitProblem part = restricted(whole, keep);
             if (part.cells.empty()) continue;  // a padded token has no oscillator
+            readout.stop_time_s = stop_time(prepared, keep);
             const std::string name = fmt::format("seq{}{}.cir", sequence.index, by_head ? fmt::format("_head{}", h) : "");
             folder.create();
             write_file_atomically(folder.path() / name, trial.engine.deck(part, readout));

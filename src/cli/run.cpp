@@ -20,9 +20,7 @@ io::Json dry_run_json(const Experiment& experiment) {
     std::vector<double> settling;
     for (const double rate : prepared.rule.rate)
         if (rate > 0.0) settling.push_back(problem::predicted_settling_time(rate, radians(90.0), prepared.rule.tolerance.value()));
-    const auto quantile = [](const std::vector<double>& values, double q) {
-        return values.empty() ? io::Json(nullptr) : io::number_or_null(metrics::quantile(values, q));
-    };
+    const auto quantile = [](const std::vector<double>& values, double q) { return io::number_or_null(metrics::quantile(values, q)); };
     return {{"free_oscillators", prepared.instance.network.size()},
             {"anchors", prepared.instance.network.anchors.rows()},
             {"couplings", prepared.instance.network.couplings.size()},
@@ -54,6 +52,7 @@ std::string plan_table(const io::Json& plan) {
 
 int run_command(const std::string& config, const CommonOptions& options) {
     if (!options.resume.empty()) throw UserError{"--resume is not available yet: run the configuration again"};
+    if (config.empty()) throw UserError{"run: no CONFIG (expected an experiment file, for example configs/quickstart.yaml)"};
     const auto began = std::chrono::steady_clock::now();
     const std::string started = utc_now("%Y-%m-%dT%H:%M:%SZ");
     const Progress progress = make_progress(options.quiet);
@@ -65,6 +64,10 @@ int run_command(const std::string& config, const CommonOptions& options) {
     }
     OutputFolder folder{options, config, "run"};
     if (!options.waves.empty()) {
+        if (experiment->trial.engine.fidelity() != problem::Fidelity::circuit)
+            throw UserError{experiment->configuration.places.at("engine.kind"),
+                            fmt::format("engine.kind: {} has no nodes to record (--waves expects an engine that simulates circuits)",
+                                        experiment->configuration.engine)};
         folder.create();
         experiment->trial.run.waves = options.waves;
         experiment->trial.run.waves_folder = folder.path().string();
@@ -78,10 +81,9 @@ int run_command(const std::string& config, const CommonOptions& options) {
     io::Json engine{{"kind", c.engine}};
     engine.update(engine_options.json());
     const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    const io::Json result =
-        report::result_json({progress.stop_requested() ? "partial" : report::status_of(record), c.layer.mechanism, c.substrate.kind,
-                             c.substrate.corner, engine, c.readout.settle_tolerance.value(), wall, provenance(c, started)},
-                            experiment->trial, record);
+    const io::Json result = report::result_json({progress.stop_requested() ? "partial" : report::status_of(record), c.layer.mechanism,
+                                                 c.substrate.kind, c.substrate.corner, engine, wall, provenance(c, started)},
+                                                experiment->trial, record);
     folder.create();
     write_file_atomically(folder.path() / "resolved.yaml", resolved_yaml(c));
     io::write_hdf5(folder.path() / "arrays.h5", report::result_arrays(experiment->trial, record));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -77,16 +78,20 @@ Progress make_progress(bool quiet) {
 OutputFolder::OutputFolder(const CommonOptions& options, const std::filesystem::path& config, const char* command)
     : path_{options.out.empty() ? std::filesystem::path{"runs"} / fmt::format("{}-{}", config.stem().string(), utc_now("%Y%m%dT%H%M%SZ"))
                                 : std::filesystem::path{options.out}} {
-    if (!std::filesystem::exists(path_)) return;
-    if (!std::filesystem::is_directory(path_))
+    std::error_code error;
+    const std::filesystem::file_status status = std::filesystem::status(path_, error);
+    if (status.type() == std::filesystem::file_type::not_found) return;
+    if (!error && !std::filesystem::is_directory(status))
         throw UserError{Location{path_.string()}, fmt::format("is not a folder (expected a new or empty folder for {})", command)};
-    if (!std::filesystem::is_empty(path_) && !options.force)
+    const bool empty = !error && std::filesystem::is_empty(path_, error);
+    if (error) throw UserError{Location{path_.string()}, fmt::format("cannot be used as output folder: {}", error.message())};
+    if (!empty && !options.force)
         throw UserError{Location{path_.string()}, "the output folder is not empty. Choose another with --out, or overwrite it with --force."};
 }
 
 void OutputFolder::create() {
     std::error_code error;
-    created_ = std::filesystem::create_directories(path_, error);
+    created_ = std::filesystem::create_directories(path_, error) || created_;  // called again, it makes nothing
     if (error) throw UserError{Location{path_.string()}, fmt::format("cannot be created: {}", error.message())};
 }
 
@@ -142,13 +147,15 @@ Experiment::Experiment(Configuration c, Inputs i, energy::DigitalCosts d, proble
 std::unique_ptr<Experiment> load_experiment(const std::string& config, const CommonOptions& options, const Progress& progress) {
     Configuration configuration = load_configuration(config, overrides_of(options), Scope::whole);
     Inputs inputs = load_inputs(configuration);
+    energy::DigitalCosts digital = digital_costs(configuration);
     problem::Calibration calibration = calibration_for(configuration, jobs_of(options), progress);
-    return std::make_unique<Experiment>(std::move(configuration), std::move(inputs), digital_costs(), std::move(calibration), jobs_of(options),
+    return std::make_unique<Experiment>(std::move(configuration), std::move(inputs), std::move(digital), std::move(calibration), jobs_of(options),
                                         progress);
 }
 
 io::Json provenance(Configuration& c, const std::string& started_utc) {
-    const std::string simulator = c.engine_plugin->simulator_version();
+    // A calibration is measured on a circuit whatever engine the run uses.
+    const std::string simulator = c.substrate_plugin->dimensionless() ? c.engine_plugin->simulator_version() : circuit_engine()->simulator_version();
     return {{"version", version},
             {"git", git_revision},
             {"ngspice_version", simulator.empty() ? io::Json(nullptr) : io::Json(simulator)},

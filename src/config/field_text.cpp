@@ -8,15 +8,10 @@
 #include <limits>
 #include <stdexcept>
 
+#include "core/overloaded.hpp"
+
 namespace entrain::config {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-    using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 std::string bounds_text(const std::string& low, bool open_low, const std::string& high) {
     if (low.empty() && high.empty()) return "";

@@ -26,12 +26,6 @@ struct CostEstimate {
     int netlists = 0;
 };
 
-/// A circuit as a file that a simulator runs by itself.
-struct Deck {
-    std::string name;  ///< file name without folder
-    std::string text;
-};
-
 /// What the stand-alone deck must tell its reader beyond the circuit.
 struct DeckReadout {
     double offset_rad = 0.0;

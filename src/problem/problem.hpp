@@ -29,7 +29,7 @@ struct ExactProblem {
 struct PhaseProblem {
     network::OscillatorNetwork network;  ///< weights as fractions of full scale (ideal: as given)
     double coupling_rate = 1.0;          ///< [rad/s] per unit weight
-    Eigen::VectorXd detuning;                  ///< [N] [rad/s]; stands for network.detuning, which is not used
+    Eigen::VectorXd detuning;            ///< [N] [rad/s]; stands for network.detuning, which is not used
     Eigen::VectorXd raw_shift;           ///< [N] [rad] as in ExactProblem
     SettlingRule rule;
 };
@@ -103,9 +103,9 @@ struct CircuitProblem {
     std::optional<double> fixed_time;  ///< [s] test benches: run exactly this long, every oscillator, no stop rule
 };
 
-/// Fraction of a step by which a period is longer than `points_per_period` steps. With a whole number of steps the grid is locked to the waveform, and a locked phase depends
-/// on where it falls between two points: 0.4 deg std for lc mos1 at 50 points and r * injection = 0.01, 7e-5 deg with a fraction (measured). With 3/8 the grid comes round after
-/// eight periods, so that means over eight periods are exact.
+/// Fraction of a step by which a period is longer than `points_per_period` steps. With a whole number of steps the grid is locked to the waveform,
+/// and a locked phase depends on where it falls between two points: 0.4 deg std for lc mos1 at 50 points and r * injection = 0.01, 7e-5 deg with a
+/// fraction (measured). With 3/8 the grid comes round after eight periods, so that means over eight periods are exact.
 inline constexpr double grid_fraction = 0.375;
 inline constexpr int grid_periods = 8;  ///< grid_fraction times this is whole
 
@@ -113,7 +113,9 @@ inline constexpr int grid_periods = 8;  ///< grid_fraction times this is whole
 [[nodiscard]] constexpr double steps_per_period(int points_per_period) { return points_per_period + grid_fraction; }
 
 /// Fixed time step of a circuit [s].
-[[nodiscard]] inline double step_s(const CircuitProblem& circuit) { return 1.0 / (circuit.reference_hz * steps_per_period(circuit.points_per_period)); }
+[[nodiscard]] inline double step_s(const CircuitProblem& circuit) {
+    return 1.0 / (circuit.reference_hz * steps_per_period(circuit.points_per_period));
+}
 
 using Problem = std::variant<ExactProblem, PhaseProblem, CircuitProblem>;
 

@@ -1,16 +1,7 @@
+#include "core/overloaded.hpp"
 #include "report/result.hpp"
 
 namespace entrain::report {
-namespace {
-
-template <class... F>
-struct Overloaded : F... {
-    using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
-
-}  // namespace
 
 void JsonEcho::visit(const Field& field) {
     const std::string name{field.name};

@@ -38,8 +38,8 @@ Json error_json(const metrics::AttentionError& e, bool with_states) {
 }
 
 Json spread(const std::vector<double>& values, double scale) {
-    const auto at = [&](double q) { return values.empty() ? Json(nullptr) : number_or_null(scale * metrics::quantile(values, q)); };
-    return {{"median", at(0.5)}, {"p95", at(0.95)}, {"max", at(1.0)}};
+    const metrics::Quantiles q = metrics::quantiles(values);
+    return {{"median", number_or_null(scale * q.median)}, {"p95", number_or_null(scale * q.p95)}, {"max", number_or_null(scale * q.max)}};
 }
 
 const char* origin_word(problem::Origin origin) {
@@ -114,7 +114,7 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
     std::vector<double> drive(record.drive_ratio.begin(), record.drive_ratio.end());
     Json sequences = Json::array();
     for (const auto& s : input.sequences) sequences.push_back(s.index);
-    const auto drive_at = [&](double q) { return drive.empty() ? Json(nullptr) : number_or_null(metrics::quantile(drive, q)); };
+    const auto drive_at = [&](double q) { return number_or_null(metrics::quantile(drive, q)); };
     const auto below = [&](double limit) {
         return drive.empty() ? 0.0
                              : static_cast<double>(std::count_if(drive.begin(), drive.end(), [&](double r) { return r < limit; })) /
@@ -169,7 +169,7 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
                         {"predicted_periods", c.dimensionless ? no_periods : spread(predicted, frequency)},
                         {"predicted_time_s", spread(predicted, 1.0)},
                         {"unsettled", count(record, Verdict::unsettled) + count(record, Verdict::unlocked)},
-                        {"tolerance_deg", degrees(info.settle_tolerance_rad)},
+                        {"tolerance_deg", degrees(input.readout.settle_tolerance.value())},
                         {"read_time_s", number_or_null(record.read_time)},
                         {"latency_s", number_or_null(record.latency)}};
 
@@ -193,6 +193,8 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
           {"all_physical", l.operations.all_physical},
           {"row_normalisation", l.operations.row_normalisation}}}};
     json["failures"] = failures_json(record);
+    const std::size_t told = count(record, Verdict::settled) + count(record, Verdict::failed);  // the failed ones by their netlist
+    json["failures_not_listed"] = record.failures.size() + record.readings.size() - told - json["failures"].size();
     json["cost"] = {
         {"wall_s", info.wall_s}, {"cpu_s", record.cost.cpu_s}, {"simulated_periods", record.cost.simulated_periods}, {"points", record.cost.points}};
     json["provenance"] = info.provenance;

@@ -15,7 +15,6 @@ struct RunInfo {
     std::string substrate_kind;
     std::string corner;
     io::Json engine;  ///< kind and options
-    double settle_tolerance_rad = 0.0;
     double wall_s = 0.0;
     io::Json provenance;
 };

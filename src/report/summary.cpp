@@ -17,7 +17,8 @@ std::string engineering(const Json& value, std::string_view unit) {
     const double x = value.get<double>();
     if (x == 0.0) return fmt::format("0 {}", unit);
     constexpr std::array<const char*, 9> prefixes = {"f", "p", "n", "u", "m", "", "k", "M", "G"};
-    const int group = std::clamp(static_cast<int>(std::floor(std::log10(std::abs(x)) / 3.0)), -5, 3);
+    // A number that three digits round up to 1000 belongs to the next prefix.
+    const int group = std::clamp(static_cast<int>(std::floor(std::log10(std::abs(x) * (1000.0 / 999.5)) / 3.0)), -5, 3);
     return fmt::format("{:.3g} {}{}", x / std::pow(1000.0, group), prefixes[static_cast<std::size_t>(group + 5)], unit);
 }
 
@@ -95,7 +96,8 @@ std::string summary_table(const Json& r) {
             else
                 text += fmt::format("    {}: {}\n", f["category"].get<std::string>(), f["message"].get<std::string>());
         }
-        if (r["failures"].size() > shown) text += fmt::format("    and {} more in result.json\n", r["failures"].size() - shown);
+        const std::size_t all = r["failures"].size() + r["failures_not_listed"].get<std::size_t>();
+        if (all > shown) text += fmt::format("    and {} more (result.json lists {})\n", all - shown, r["failures"].size());
     }
     return text;
 }

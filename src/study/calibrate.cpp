@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -28,6 +29,8 @@ constexpr std::array<double, 5> phase_error_drives = {0.05, 0.1, problem::offset
 constexpr std::array<double, 3> drive_directions = {0.3, 2.5, -1.9};  // [rad] three directions average what is left of the grid's discreteness
 constexpr double phase_error_time_constants = 12.0;                   // e^-12 of a raw error of 20 deg is 1e-4 deg
 
+constexpr double locked_drift = 1e-3;  // of K r: what is left of 20 deg after the last third of twelve time constants, times ten
+
 /// Runs one bench; a failed one ends the calibration with the simulator's words.
 std::vector<OscillatorSolution> run_bench(const substrates::Substrate& substrate, const engines::Engine& engine, std::span<const BenchCell> cells,
                                           double reference_hz, int points, const Calibration& calibration, double time_s,
@@ -49,7 +52,7 @@ struct FreeRun {
     double power_w;
 };
 
-/// Free cell at `points` per period: the step is 1/(points f) with f the frequency that is found at this very step.
+/// Free cell at `points` per period: the step belongs to the frequency that is found at this very step.
 FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& engine, double guess_hz, int points, const Calibration& calibration,
                  const engines::RunOptions& run) {
     const double relaxation = substrate.estimate().relaxation_time_s;
@@ -96,6 +99,11 @@ void measure_phase_error(const substrates::Substrate& substrate, const engines::
         const double time = phase_error_time_constants / (rate_estimate * drive) + free_run_relaxations * substrate.estimate().relaxation_time_s;
         const auto locked = run_bench(substrate, engine, cells, c.frequency_at_step_hz, points, c, time, run);
         double sum = 0.0;
+        for (const OscillatorSolution& cell : locked)
+            if (cell.amplitude <= 0.0 || cell.stop == problem::Stop::never_started || cell.stop == problem::Stop::collapsed ||
+                std::abs(cell.frequency_difference) > locked_drift * rate_estimate * drive)
+                throw ModelError{fmt::format("{}: a cell driven at {:g} of full scale does not lock to a drive at its own frequency (it drifts at {:.3g} rad/s). Lower injection.",
+                                             substrate.cell(), drive, cell.frequency_difference)};
         for (std::size_t k = 0; k < cells.size(); ++k) sum += wrap(locked[k].phase - drive_directions[k]);
         error.push_back(sum / static_cast<double>(cells.size()));
     }
@@ -159,7 +167,7 @@ std::array<std::vector<Slip>, 2> slips(const substrates::Substrate& substrate, c
 /// Detuning [rad/s] at which the beat vanishes: w_b^2 over delta^2 of the two nearest cells outside the lock range, extrapolated to 0.
 double edge_of(const std::vector<Slip>& slips, const std::string& cell) {
     const auto outside = std::find_if(slips.begin(), slips.end(), [](const Slip& s) { return s.beat > 0.0; });
-    if (outside == slips.begin() || slips.end() - outside < 2)
+    if (outside == slips.begin() || slips.end() - outside < 2 || (outside + 1)->beat <= outside->beat)
         throw ModelError{fmt::format("{}: no edge of the lock range between detunings of {:.4g} and {:.4g} rad/s (the cell {}).", cell,
                                      slips.front().detuning, slips.back().detuning, outside == slips.begin() ? "does not lock" : "locks everywhere")};
     const auto next = outside + 1;

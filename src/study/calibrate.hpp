@@ -19,9 +19,9 @@ struct CalibrationOptions {
 ///   1. frequency at the step, iterated until step and frequency agree to 1e-9 (a trapezoidal step h warps it by -(w h)^2/12); amplitude and power of
 ///   the free cell;
 ///   2. physical frequency: the same at 2 and 4 times the points, extrapolated to h -> 0;
-///   3. raw phase error against the direction of the drive at five drives: offset at 0.25, least-squares slope, largest residual;
-///   4. lock range at full scale: cells driven off frequency; outside it the beat obeys w_b^2 = delta^2 - K^2 (Adler 1946), extrapolated to w_b = 0
-///   on both sides.
+///   3. lock range at full scale: cells driven off frequency; just outside it the beat grows as the square root of the excess (Adler 1946), so its square is extrapolated to 0 on both
+///      sides; K = half the range;
+///   4. raw phase error against the direction of the drive at five drives: offset at 0.25, least-squares slope, largest residual.
 /// Throws ModelError if the cell does not oscillate or does not lock, and std::runtime_error with the simulator's words if a bench run fails.
 /// A dimensionless substrate needs no measurement.
 [[nodiscard]] problem::Calibration calibrate(const substrates::Substrate& substrate, const engines::Engine& circuit_engine,

@@ -169,7 +169,8 @@ TrialRecord run_trial(const TrialInput& input) {
     const Index n = instance.network.size();
     record.read_time = pick_read_time(input.readout.read_time, record.readings);
     const auto slope_removed = readout::read(solution, instance, stage.rule, Correction::offset_slope);
-    const auto at_read = readout::read_at(solution, instance, stage.rule, input.readout.correction, record.read_time);
+    const bool is_read = std::isfinite(record.read_time);  // an array of which nothing settled has no read time
+    const auto at_read = is_read ? readout::read_at(solution, instance, stage.rule, input.readout.correction, record.read_time) : record.readings;
     const int tokens = input.sequences.front().tokens();
     record.ledger =
         energy::ledger(instance, solution, record.readings, input.substrate.energy_model(instance.calibration),
@@ -216,7 +217,8 @@ TrialRecord run_trial(const TrialInput& input) {
     }
     record.error = error_of(record.sequences, &SequenceRecord::simulated);
     record.error_offset_slope = error_of(record.sequences, &SequenceRecord::slope_removed);
-    record.error_at_read = error_of(record.sequences, &SequenceRecord::at_read);
+    record.error_at_read.n_total = record.error.n_total;
+    if (is_read) record.error_at_read = error_of(record.sequences, &SequenceRecord::at_read);
     record.softmax_error = error_against_softmax(record.sequences);
     return record;
 }

@@ -41,7 +41,7 @@ struct SequenceRecord {
     const attention::Sequence* sequence = nullptr;
     mechanisms::AttentionResult simulated;      ///< at equilibrium, with the configured correction
     mechanisms::AttentionResult slope_removed;  ///< at equilibrium, offset and slope removed
-    mechanisms::AttentionResult at_read;        ///< at the read time, with the configured correction
+    mechanisms::AttentionResult at_read;        ///< at the read time, with the configured correction; without a read time as `simulated`
     mechanisms::AttentionResult reference;
     std::vector<Eigen::MatrixXd> softmax;
     Eigen::MatrixXd raw_phase;      ///< [rad]
@@ -56,13 +56,12 @@ struct TrialRecord {
     std::vector<readout::Reading> readings;   ///< [N] at equilibrium
     Eigen::VectorXd drive_ratio;              ///< [N]
     Eigen::VectorXd predicted_settling_time;  ///< [N] [s] closed form from the actual start to the tolerance
-    Eigen::VectorXd coupling_sum;             ///< number of couplings per oscillator [N]
     double read_time = 0.0;                   ///< [s]; NaN if nothing settled
     double latency = 0.0;                     ///< [s] start + read time + reader window
     std::size_t couplings = 0;
     metrics::AttentionError error;  ///< at equilibrium
     metrics::AttentionError error_offset_slope;
-    metrics::AttentionError error_at_read;
+    metrics::AttentionError error_at_read;  ///< n = 0 without a read time
     metrics::AttentionError softmax_error;  ///< attention keys only
     energy::Ledger ledger;
     std::vector<problem::Failure> failures;

@@ -27,7 +27,8 @@ problem::Instance map_without_disorder(const network::OscillatorNetwork& network
         instance.network = network::normalised(network, mapping.normalisation, mapping.head_full_scale);
     }
     instance.drive = network::anchor_drive(instance.network);
-    // A detuning the mechanism asks for is in units of the un-normalised weights. A row without weights has no such unit: its oscillator is undriven anyway.
+    // A detuning the mechanism asks for is in units of the un-normalised weights. A row without weights has no such unit: its oscillator is undriven
+    // anyway.
     instance.detuning.resize(n);
     for (Eigen::Index i = 0; i < n; ++i)
         instance.detuning(i) = instance.row_scale(i) > 0.0 ? calibration.coupling_rate * network.detuning(i) / instance.row_scale(i) : 0.0;

@@ -13,6 +13,8 @@ using entrain::test::TemporaryFolder;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
 
 /// A good experiment on the shipped layer that needs no circuit, with places for what a test wants to break.
 std::string experiment(const std::string& layer_extra = "", const std::string& rest = "") {
@@ -65,6 +67,10 @@ TEST(Messages, UnknownKeyHasPlaceAndSuggestion) {
     expect_refused(attempt(experiment("  haeds: 1\n")), AllOf(HasSubstr("e.yaml:8:3:"), HasSubstr("haeds"), HasSubstr("Did you mean 'heads'?")));
 }
 
+TEST(Messages, BeginWithThePlaceSoThatEditorsFindIt) {
+    expect_refused(attempt(experiment("  haeds: 1\n  hedas: 2\n")), AllOf(StartsWith("/"), HasSubstr("\n/"), Not(HasSubstr("entrain: /"))));
+}
+
 TEST(Messages, DuplicateKeyHasPlace) { expect_refused(attempt(experiment("  heads: 1\n")), AllOf(HasSubstr("e.yaml:8:3:"), HasSubstr("heads"))); }
 
 TEST(Messages, AllMistakesAreReportedAtOnce) {
@@ -83,7 +89,18 @@ TEST(Messages, UnknownPluginsAreNamedWithWhatThereIs) {
 }
 
 TEST(Messages, IdealHasNoCircuit) {
-    expect_refused(attempt(experiment(), {"--set", "engine.kind=ngspice"}), AllOf(HasSubstr("engine.kind"), HasSubstr("ideal")));
+    expect_refused(attempt(experiment(), {"--set", "engine.kind=ngspice"}),
+                   AllOf(HasSubstr("engine.kind"), HasSubstr("ideal"), HasSubstr("exact | phase")));
+}
+
+TEST(Messages, OptionsThatExcludeEachOtherHaveAPlace) {
+    expect_refused(attempt(experiment(), {"--set", "substrate.kind=lc", "--set", "engine.kind=phase", "--set", "substrate.injection=0.1", "--set",
+                                          "substrate.coupling_rate=0.01"}),
+                   AllOf(HasSubstr("e.yaml:8:1: substrate"), HasSubstr("both given")));
+}
+
+TEST(Messages, WavesNeedACircuit) {
+    expect_refused(attempt(experiment(), {"--waves", "osc_0_0"}), AllOf(HasSubstr("engine.kind"), HasSubstr("--waves")));
 }
 
 TEST(Messages, HeadsThatContradictTheWeights) {
@@ -141,7 +158,9 @@ TEST(Messages, OutputFolderInUse) {
 TEST(Messages, BadUsage) {
     EXPECT_EQ(entrain({"frobnicate"}).status, 2);
     EXPECT_EQ(entrain({}).status, 2);
-    EXPECT_EQ(entrain({"run"}).status, 2);
+    const auto nothing_to_run = entrain({"run"});
+    EXPECT_EQ(nothing_to_run.status, 2);
+    EXPECT_THAT(nothing_to_run.err, HasSubstr("CONFIG"));
     EXPECT_EQ(entrain({"run", "/nonexistent/e.yaml"}).status, 2);
     EXPECT_EQ(entrain({"run", "/dev/zero"}).status, 2);
     EXPECT_EQ(entrain({"describe", "substrate", "lcd"}).status, 2);

@@ -65,8 +65,8 @@ std::vector<std::string> cell_lines(const problem::CircuitProblem& problem) {
 
 std::string options_line(const problem::CircuitProblem& problem) {
     // trtol switches the local-error step control off, so that every step is the same: it would change the numerical frequency between free and
-    // locked runs. abstol and vntol are far below the currents and voltages of a cell; with ngspice's defaults Newton stops early enough to be seen
-    // in the phase.
+    // locked runs. reltol decides when Newton stops: with ngspice's 1e-3 it stops early enough to be seen in the phase. abstol and vntol are
+    // ngspice's own, 1e-6 of the volts and 1e-9 of the milliamperes of a cell, and stand here so that no start file changes them.
     return fmt::format(".options method={} reltol={} abstol=1e-12 vntol=1e-6 trtol=1e6", word(problem.method), number(problem.reltol));
 }
 
@@ -181,7 +181,8 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
         "sign, minus offset.\n";
     text +=
         fmt::format(".param reference_hz={}   $ [Hz] of the anchors: the free cell's frequency at this very step\n", number(problem.reference_hz));
-    text += fmt::format(".param step_s={}   $ [s] fixed, {} steps a period\n", number(problem::step_s(problem)), problem::steps_per_period(problem.points_per_period));
+    text += fmt::format(".param step_s={}   $ [s] fixed, {} steps a period\n", number(problem::step_s(problem)),
+                        problem::steps_per_period(problem.points_per_period));
     text += fmt::format(".param stop_s={}   $ [s]\n", number(stop));
     text += fmt::format(".param save_from_s={}   $ [s]\n", number(save_from));
     if (!port.supply_pin.empty()) text += fmt::format(".param supply_v={}   $ [V]\n", number(port.supply_v));

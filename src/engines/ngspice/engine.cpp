@@ -6,6 +6,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <filesystem>
+#include <limits>
 #include <mutex>
 #include <numbers>
 #include <optional>
@@ -208,7 +209,8 @@ class NgspiceEngine final : public Engine {
     }
 
  private:
-    /// Simulates one netlist, a second time in a fresh worker if the first ended badly. `worker` is kept for the next netlist or emptied.
+    /// Simulates one netlist, a second time in a fresh worker if the first ended badly (not for want of time). `worker` is kept for the next netlist
+    /// or emptied.
     [[nodiscard]] ChunkOutcome solve_chunk(const ChunkRun& chunk, std::span<const std::uint32_t> cells, int number, std::unique_ptr<Worker>& worker,
                                            std::atomic<double>& cpu_s) const;
 
@@ -231,7 +233,8 @@ ChunkOutcome NgspiceEngine::solve_chunk(const ChunkRun& chunk, std::span<const s
         }
         cpu_s += worker->stop();
         worker.reset();
-        if (lost && outcome.failure->category == "interrupted") break;
+        // The same netlist would take as long again.
+        if (lost && (outcome.failure->category == "interrupted" || outcome.failure->category == "timeout")) break;
     }
     return outcome;
 }
@@ -319,7 +322,8 @@ CostEstimate NgspiceEngine::estimate(const problem::Problem& stated, const RunOp
     double work = 0.0;
     for (const auto& chunk : chunks) {
         estimate.simulated_periods += periods[chunk.front()];
-        work += periods[chunk.front()] * problem.points_per_period * (fixed_point_cost + oscillator_point_cost * static_cast<double>(chunk.size()));
+        work += periods[chunk.front()] * problem::steps_per_period(problem.points_per_period) *
+                (fixed_point_cost + oscillator_point_cost * static_cast<double>(chunk.size()));
     }
     const double workers = std::min(std::max(run.jobs, 1), estimate.netlists);
     estimate.wall_s = work / std::max(workers, 1.0);

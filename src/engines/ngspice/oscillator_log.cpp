@@ -13,8 +13,8 @@ namespace {
 constexpr double weak_share = 0.1;     // of the healthy amplitude: a tenth is no oscillation a reader could lock on
 constexpr double growth_share = 0.01;  // between two judgements: what grows less is not starting up
 
-/// Least-squares slope [rad/s] of the last third of the trajectory, of means over the periods after which the time grid comes round: one period's phase jitters with the grid's place
-/// by some 1e-5 rad, the means do not.
+/// Least-squares slope [rad/s] of the last third of the trajectory, of means over the periods after which the time grid comes round: one period's
+/// phase jitters with the grid's place by some 1e-5 rad, the means do not.
 double drift_of_last_third(const problem::Trajectory& trajectory) {
     const std::size_t span = std::min<std::size_t>(problem::grid_periods, trajectory.size() / 2);
     const std::size_t first = std::min(trajectory.size() - trajectory.size() / 3, trajectory.size() - span - 1);
@@ -70,7 +70,7 @@ bool OscillatorLog::judge(double rate, double max_time, Radians remaining) {
     const double amplitude = mean_amplitude();
     const bool growing = amplitude > (1.0 + growth_share) * judged_amplitude_;
     judged_amplitude_ = amplitude;
-    if (!weak() && state_.motion == problem::Motion::settled && !settled_at_) settled_at_ = time();
+    if (!weak() && state_.motion == problem::Motion::settled && !settled_at_ && time() <= max_time) settled_at_ = time();
     return settled_at_.has_value() || state_.motion == problem::Motion::slipping || time() >= max_time || (weak() && !growing);
 }
 

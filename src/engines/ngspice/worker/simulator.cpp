@@ -17,7 +17,8 @@ namespace entrain::engines::ngspice {
 
 namespace {
 
-constexpr std::size_t most_error_lines = 8;      // the first ones name the cause
+constexpr std::size_t most_error_lines = 8;      // of a message: the first ones name the cause
+constexpr std::size_t most_kept_lines = 256;     // the kind of failure may be told after many different warnings
 constexpr std::size_t longest_error_line = 300;  // some repeat a whole netlist line
 constexpr std::size_t wave_buffer = 1U << 16;    // doubles a frame
 
@@ -35,7 +36,6 @@ struct Places {
 struct Simulator::State {
     Waves send_waves;
     std::string version;
-    std::string printed;  ///< line of the `version` command
 
     // The circuit.
     Load load;
@@ -85,7 +85,7 @@ int send_char(char* text, int /*ident*/, void* user) {
         state.version = line.substr(begin, line.find_first_of(" \t", begin) - begin);
     }
     constexpr std::string_view prefix = "stderr ";
-    if (!line.starts_with(prefix) || state.errors.size() >= most_error_lines) return 0;
+    if (!line.starts_with(prefix) || state.errors.size() >= most_kept_lines) return 0;
     const std::string_view message = line.substr(prefix.size(), longest_error_line);
     // What a pause says, and notes.
     for (const std::string_view harmless : {"condition met", "pause requested", "simulation interrupted", "Note:"})
@@ -193,7 +193,10 @@ void Simulator::State::flush_waves() {
     waves.clear();
 }
 
-std::string Simulator::State::first_errors() const { return fmt::format("{}", fmt::join(errors, "\n")); }
+std::string Simulator::State::first_errors() const {
+    const std::size_t shown = std::min(errors.size(), most_error_lines);
+    return fmt::format("{}", fmt::join(errors.begin(), errors.begin() + static_cast<std::ptrdiff_t>(shown), "\n"));
+}
 
 bool Simulator::State::said(std::string_view text) const {
     return std::ranges::any_of(errors, [&](const std::string& line) { return line.find(text) != std::string::npos; });
