@@ -109,7 +109,7 @@ std::vector<Eigen::MatrixXd> split_anchors(const Source& source, const io::Tenso
     for (std::size_t head = 0; head < tensor.shape[0]; ++head) {
         anchors.push_back(table(tensor, head * positions, positions, tensor.shape[2]));
         for (Eigen::Index j = 0; j < anchors.back().rows(); ++j)
-            if (!(anchors.back().row(j).norm() > 0.0))
+            if (!(anchors.back().row(j).stableNorm() > 0.0))
                 throw source.error("anchors",
                                    fmt::format("anchor [{}, {}] has no length, so it points nowhere (expected a vector that is not zero)", head, j));
     }

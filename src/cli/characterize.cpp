@@ -39,7 +39,6 @@ int characterize_command(const std::string& config, const CommonOptions& options
         {"phase_diffusion_rad2_per_s", nullptr},
         {"temperature_k", nullptr},
         {"provenance", provenance(c, started)}};
-    folder.create();
     io::write_json(folder.path() / "characterization.json", report);
     folder.keep();
     if (options.json) {

@@ -233,6 +233,13 @@ Configuration load_configuration(const std::filesystem::path& file, const std::v
     reader.finish();
     if (c.substrate.name.empty()) c.substrate.name = c.substrate.kind;
     if (c.substrate_plugin) configure_substrate(c, diagnostics);
+    // "Settled" leaves up to 0.02 deg (problem::SettlingRule::remaining): a tolerance near it would have no settling time.
+    if (const double least = radians(0.05); c.substrate_plugin && !c.substrate_plugin->dimensionless() && c.readout.settle_tolerance.value() < least)
+        diagnostics.add(
+            c.places.at("readout.settle_tolerance"),
+            fmt::format(
+                "readout.settle_tolerance: {} is too close to the 0.02 deg that a settled oscillator may still have to go (expected at least {})",
+                format_quantity(c.readout.settle_tolerance.value(), unit::Radian::symbol), format_quantity(least, unit::Radian::symbol)));
     if (c.substrate_plugin && c.engine_plugin && !c.substrate_plugin->supports(c.engine_plugin->fidelity()))
         diagnostics.add(c.places.at("engine.kind"), fmt::format("engine.kind: {} cannot be simulated by {} (expected {})", c.substrate.kind, c.engine,
                                                                 fmt::join(engines_for(*c.substrate_plugin), " | ")));

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <optional>
 
 #include "cli/commands.hpp"
@@ -17,24 +18,26 @@ void add_common(CLI::App& app, CommonOptions& o) {
         ->take_all()
         ->allow_extra_args(false);
     app.add_flag("--quiet", o.quiet, "no progress");
+    app.add_option("--seed", o.seed, "study seed, overrides the file's")
+        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
+    app.add_flag("--json", o.json, "result as JSON on standard output, nothing else there");
 }
 
 void add_output(CLI::App& app, CommonOptions& o) {
     app.add_option("--out", o.out, "output folder (default runs/<config name>-<UTC time>)");
     app.add_flag("--force", o.force, "write into a folder that is not empty");
     app.add_option("--jobs", o.jobs, "simulations side by side (default: cores)")->check(CLI::Range(1, 1024));
-    app.add_option("--seed", o.seed, "study seed, overrides the file's")->check(CLI::NonNegativeNumber);
-    app.add_flag("--json", o.json, "result as JSON on standard output, nothing else there");
 }
 
 int fail(const char* what, int status) {
-    fmt::print(stderr, "entrain: {}\n", what);
+    std::fputs(fmt::format("entrain: {}\n", what).c_str(), stderr);  // a full or closed standard error must not change the status
     return status;
 }
 
 /// One mistake a line; those with a place begin with it, so that editors can jump there.
 int fail(const entrain::UserError& error) {
-    for (const entrain::Diagnostic& d : error.diagnostics()) fmt::print(stderr, "{}{}\n", d.where.file.empty() ? "entrain: " : "", to_string(d));
+    for (const entrain::Diagnostic& d : error.diagnostics())
+        std::fputs(fmt::format("{}{}\n", d.where.file.empty() ? "entrain: " : "", to_string(d)).c_str(), stderr);
     return entrain::cli::bad_input;
 }
 
@@ -42,7 +45,9 @@ int fail(const entrain::UserError& error) {
 int guarded(const std::function<int()>& command) {
     using namespace entrain;
     try {
-        return command();
+        const int status = command();
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return fail("standard output cannot be written", cli::internal_error);
+        return status;
     } catch (const UserError& error) {
         return fail(error);
     } catch (const ModelError& error) {

@@ -63,6 +63,7 @@ double stop_time(const study::Prepared& prepared, Keep&& keep) {
 
 int netlist_command(const std::string& config, const CommonOptions& options, std::optional<int> head, std::optional<int> token) {
     const Progress progress = make_progress(options.quiet);
+    OutputFolder folder{options, config, "netlist"};
     const std::unique_ptr<Experiment> experiment = load_experiment(config, options, progress);
     study::TrialInput& trial = experiment->trial;
     if (trial.engine.fidelity() != problem::Fidelity::circuit)
@@ -73,7 +74,6 @@ int netlist_command(const std::string& config, const CommonOptions& options, std
     if (token && (*token < 0 || *token >= trial.sequences.front().tokens()))
         throw UserError{fmt::format("--token {} is out of range (expected 0..{})", *token, trial.sequences.front().tokens() - 1)};
 
-    OutputFolder folder{options, config, "netlist"};
     trial.simulation.crossbar = problem::Crossbar::full;
     std::vector<std::string> written;
     for (const attention::Sequence& sequence : experiment->inputs.chosen) {
@@ -92,7 +92,6 @@ int netlist_command(const std::string& config, const CommonOptions& options, std
             if (part.cells.empty()) continue;  // a padded token has no oscillator
             readout.stop_time_s = stop_time(prepared, keep);
             const std::string name = fmt::format("seq{}{}.cir", sequence.index, by_head ? fmt::format("_head{}", h) : "");
-            folder.create();
             write_file_atomically(folder.path() / name, trial.engine.deck(part, readout));
             written.push_back(name);
         }

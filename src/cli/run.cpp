@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <optional>
 
 #include "cli/commands.hpp"
 #include "cli/session.hpp"
@@ -56,21 +57,21 @@ int run_command(const std::string& config, const CommonOptions& options) {
     const auto began = std::chrono::steady_clock::now();
     const std::string started = utc_now("%Y-%m-%dT%H:%M:%SZ");
     const Progress progress = make_progress(options.quiet);
+    std::optional<OutputFolder> folder;
+    if (!options.dry_run) folder.emplace(options, config, "run");
     const std::unique_ptr<Experiment> experiment = load_experiment(config, options, progress);
     if (options.dry_run) {
         const io::Json plan = dry_run_json(*experiment);
         fmt::print("{}", options.json ? plan.dump(2) + "\n" : plan_table(plan));
         return done;
     }
-    OutputFolder folder{options, config, "run"};
     if (!options.waves.empty()) {
         if (experiment->trial.engine.fidelity() != problem::Fidelity::circuit)
             throw UserError{experiment->configuration.places.at("engine.kind"),
                             fmt::format("engine.kind: {} has no nodes to record (--waves expects an engine that simulates circuits)",
                                         experiment->configuration.engine)};
-        folder.create();
         experiment->trial.run.waves = options.waves;
-        experiment->trial.run.waves_folder = folder.path().string();
+        experiment->trial.run.waves_folder = folder->path().string();
     }
     const study::TrialRecord record = study::run_trial(experiment->trial);
 
@@ -84,15 +85,14 @@ int run_command(const std::string& config, const CommonOptions& options) {
     const io::Json result = report::result_json({progress.stop_requested() ? "partial" : report::status_of(record), c.layer.mechanism,
                                                  c.substrate.kind, c.substrate.corner, engine, wall, provenance(c, started)},
                                                 experiment->trial, record);
-    folder.create();
-    write_file_atomically(folder.path() / "resolved.yaml", resolved_yaml(c));
-    io::write_hdf5(folder.path() / "arrays.h5", report::result_arrays(experiment->trial, record));
-    io::write_json(folder.path() / "result.json", result);
-    folder.keep();
+    write_file_atomically(folder->path() / "resolved.yaml", resolved_yaml(c));
+    io::write_hdf5(folder->path() / "arrays.h5", report::result_arrays(experiment->trial, record));
+    io::write_json(folder->path() / "result.json", result);
+    folder->keep();
     if (options.json)
         fmt::print("{}\n", result.dump(2));
     else
-        fmt::print("{}  results in {}\n", report::summary_table(result), folder.path().string());
+        fmt::print("{}  results in {}\n", report::summary_table(result), folder->path().string());
     if (progress.stop_requested()) return interrupted;
     return result["status"] == "ok" ? done : incomplete;
 }

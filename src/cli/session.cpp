@@ -1,12 +1,16 @@
 #include "cli/session.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <mutex>
@@ -47,12 +51,14 @@ void show(ProgressState& state, const std::string& stage, double fraction) {
     const int step = state.terminal ? 1 : 10;
     if (percent / step <= state.shown / step && state.shown >= 0) return;
     state.shown = percent;
+    std::string line;
     if (state.terminal) {
         const auto filled = static_cast<std::size_t>(width * done);
-        fmt::print(stderr, "\r{:<28} [{:<30}] {:3d} %{}", stage, std::string(filled, '='), percent, percent == 100 ? "\n" : "");
+        line = fmt::format("\r{:<28} [{:<30}] {:3d} %{}", stage, std::string(filled, '='), percent, percent == 100 ? "\n" : "");
     } else {
-        fmt::print(stderr, "{}: {} %\n", stage, percent);
+        line = fmt::format("{}: {} %\n", stage, percent);
     }
+    std::fputs(line.c_str(), stderr);  // a full or closed standard error must not end a run
     std::fflush(stderr);
 }
 
@@ -75,29 +81,40 @@ Progress make_progress(bool quiet) {
     return progress;
 }
 
-OutputFolder::OutputFolder(const CommonOptions& options, const std::filesystem::path& config, const char* command)
-    : path_{options.out.empty() ? std::filesystem::path{"runs"} / fmt::format("{}-{}", config.stem().string(), utc_now("%Y%m%dT%H%M%SZ"))
-                                : std::filesystem::path{options.out}} {
+OutputFolder::OutputFolder(const CommonOptions& options, const std::filesystem::path& config, const char* command) : path_{options.out} {
+    namespace fs = std::filesystem;
+    if (options.out.empty()) {
+        const std::string name = fmt::format("{}-{}", config.stem().string(), utc_now("%Y%m%dT%H%M%SZ"));
+        std::error_code none;
+        path_ = fs::path{"runs"} / name;
+        for (int n = 2; fs::exists(path_, none); ++n) path_ = fs::path{"runs"} / fmt::format("{}-{}", name, n);  // two runs within a second
+    }
+    const auto refuse = [&](const std::string& why) { return UserError{Location{path_.string()}, why}; };
     std::error_code error;
-    const std::filesystem::file_status status = std::filesystem::status(path_, error);
-    if (status.type() == std::filesystem::file_type::not_found) return;
-    if (!error && !std::filesystem::is_directory(status))
-        throw UserError{Location{path_.string()}, fmt::format("is not a folder (expected a new or empty folder for {})", command)};
-    const bool empty = !error && std::filesystem::is_empty(path_, error);
-    if (error) throw UserError{Location{path_.string()}, fmt::format("cannot be used as output folder: {}", error.message())};
-    if (!empty && !options.force)
-        throw UserError{Location{path_.string()}, "the output folder is not empty. Choose another with --out, or overwrite it with --force."};
-}
-
-void OutputFolder::create() {
-    std::error_code error;
-    created_ = std::filesystem::create_directories(path_, error) || created_;  // called again, it makes nothing
-    if (error) throw UserError{Location{path_.string()}, fmt::format("cannot be created: {}", error.message())};
+    const fs::file_status status = fs::status(path_, error);
+    if (status.type() == fs::file_type::not_found) {
+        for (fs::path folder = fs::absolute(path_); !fs::exists(folder, error) && folder.has_relative_path(); folder = folder.parent_path())
+            made_ = folder;
+        fs::create_directories(path_, error);
+        if (error) throw refuse(fmt::format("cannot be created: {} (expected a new or empty folder for {})", error.message(), command));
+    } else if (!error && !fs::is_directory(status)) {
+        throw refuse(fmt::format("is not a folder (expected a new or empty folder for {})", command));
+    }
+    const bool empty = !error && fs::is_empty(path_, error);
+    if (error) throw refuse(fmt::format("cannot be used as output folder: {}", error.message()));
+    if (!empty && !options.force) throw refuse("the output folder is not empty. Choose another with --out, or overwrite it with --force.");
+    if (::access(path_.c_str(), W_OK | X_OK) != 0) throw refuse(fmt::format("cannot be written: {}", std::strerror(errno)));
+    lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+        ::close(lock_);
+        throw refuse("the output folder is in use by another run. Choose another with --out.");
+    }
 }
 
 OutputFolder::~OutputFolder() {
     std::error_code ignored;
-    if (created_ && !kept_) std::filesystem::remove_all(path_, ignored);
+    if (!kept_ && !made_.empty()) std::filesystem::remove_all(made_, ignored);
+    if (lock_ >= 0) ::close(lock_);
 }
 
 int jobs_of(const CommonOptions& options) {
@@ -117,8 +134,9 @@ problem::Calibration calibration_for(const Configuration& c, int jobs, const Pro
     engines::RunOptions run;
     run.jobs = jobs;
     run.progress = progress;
-    return study::cached_calibration(study::calibration_key_text(*c.substrate_plugin, *engine, options), study::cache_folder(),
-                                     [&] { return study::calibrate(*c.substrate_plugin, *engine, options, run); });
+    return study::cached_calibration(
+        study::calibration_key_text(*c.substrate_plugin, *engine, options), study::cache_folder(),
+        [&] { return study::calibrate(*c.substrate_plugin, *engine, options, run); }, progress);
 }
 
 Experiment::Experiment(Configuration c, Inputs i, energy::DigitalCosts d, problem::Calibration k, int jobs, const Progress& progress)

@@ -15,21 +15,22 @@ namespace entrain::cli {
 /// Reports progress on standard error: a bar on a terminal, otherwise a line at every tenth; nothing when quiet. stop is set by Ctrl-C and SIGTERM.
 [[nodiscard]] Progress make_progress(bool quiet);
 
-/// The output folder of a run, checked before any work: refused when it exists and is not empty, unless `force`.
+/// The output folder of a run, claimed before any work: refused when it exists and is not empty (unless `force`), cannot be written, or is another
+/// run's at this moment.
 class OutputFolder {
  public:
     OutputFolder(const CommonOptions& options, const std::filesystem::path& config, const char* command);
     OutputFolder(const OutputFolder&) = delete;
     OutputFolder& operator=(const OutputFolder&) = delete;
-    ~OutputFolder();  ///< removes a folder that create() made if keep() was never called: failed work leaves nothing behind
+    ~OutputFolder();  ///< removes what the constructor made if keep() was never called: failed work leaves nothing behind
 
     [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-    void create();
     void keep() { kept_ = true; }
 
  private:
     std::filesystem::path path_;
-    bool created_ = false;
+    std::filesystem::path made_;  ///< topmost folder that did not exist before; "" if none
+    int lock_ = -1;               ///< descriptor of the folder, locked for the life of the object
     bool kept_ = false;
 };
 

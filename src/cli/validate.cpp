@@ -12,7 +12,7 @@ int validate_command(const std::vector<std::string>& configs, const CommonOption
         try {
             Configuration configuration = load_configuration(file, overrides_of(options), Scope::whole);
             const Inputs inputs = load_inputs(configuration);
-            if (!options.quiet)
+            if (!options.quiet && !options.json)
                 fmt::print("{}: good: {} on {} with {}, {} sequences, {} heads, d = {}\n", file, configuration.layer.mechanism,
                            configuration.substrate.kind, configuration.engine, inputs.chosen.size(), inputs.layer.heads,
                            inputs.layer.oscillator_dimension);
@@ -21,6 +21,7 @@ int validate_command(const std::vector<std::string>& configs, const CommonOption
         }
     }
     if (!found.empty()) throw UserError{found};
+    if (options.json) fmt::print("{}\n", io::Json({{"valid", true}, {"files", configs}}).dump(2));
     return done;
 }
 

@@ -91,8 +91,7 @@ std::map<std::string, ResolvedParameter> resolve_corner(const ModelFile& file, c
         if (value) resolved[spec.name] = {*value, spec.unit, entry.source};
         const auto override_ = std::find_if(overrides.begin(), overrides.end(), [&](const RawEntry& raw) { return raw.key == spec.name; });
         if (override_ == overrides.end()) continue;
-        const std::string text = read_number(override_->text) ? with_unit(override_->text, entry.unit) : override_->text;
-        if (const auto replaced = read_value(text, spec, override_->where, diagnostics))
+        if (const auto replaced = read_value(override_->text, spec, override_->where, diagnostics))
             resolved[spec.name] = {*replaced, spec.unit, "configuration"};
     }
     return resolved;

@@ -44,9 +44,9 @@ struct ResolvedParameter {
     std::string source;  ///< the file's; "configuration" for an overridden value
 };
 
-/// The value of every parameter in `specs`: from the file, or from `overrides` (substrate.parameters): "20" counts in the unit of the file's entry,
-/// "1.5 nH" in its own. Adds to `diagnostics`, with place: parameters that are missing in the file, names no spec has, units of another dimension,
-/// values outside the range.
+/// The value of every parameter in `specs`: from the file, or from `overrides` (substrate.parameters): a number with its unit ("1.5 nH"), without one
+/// only if dimensionless ("20"). Adds to `diagnostics`, with place: parameters that are missing in the file, names no spec has, units of another
+/// dimension, values outside the range.
 [[nodiscard]] std::map<std::string, ResolvedParameter> resolve_corner(const ModelFile& file, const std::vector<ModelParameterSpec>& specs,
                                                                       const std::vector<RawEntry>& overrides, Diagnostics& diagnostics);
 

@@ -29,7 +29,8 @@ constexpr std::array<double, 5> phase_error_drives = {0.05, 0.1, problem::offset
 constexpr std::array<double, 3> drive_directions = {0.3, 2.5, -1.9};  // [rad] three directions average what is left of the grid's discreteness
 constexpr double phase_error_time_constants = 12.0;                   // e^-12 of a raw error of 20 deg is 1e-4 deg
 
-constexpr double locked_drift = 1e-3;  // of K r: what is left of 20 deg after the last third of twelve time constants, times ten
+constexpr double locked_drift =
+    1e-3;  // of K r: a start 20 deg off leaves 3e-5 over the last third of twelve time constants, a cell that slips about 1
 
 /// Runs one bench; a failed one ends the calibration with the simulator's words.
 std::vector<OscillatorSolution> run_bench(const substrates::Substrate& substrate, const engines::Engine& engine, std::span<const BenchCell> cells,
@@ -102,8 +103,10 @@ void measure_phase_error(const substrates::Substrate& substrate, const engines::
         for (const OscillatorSolution& cell : locked)
             if (cell.amplitude <= 0.0 || cell.stop == problem::Stop::never_started || cell.stop == problem::Stop::collapsed ||
                 std::abs(cell.frequency_difference) > locked_drift * rate_estimate * drive)
-                throw ModelError{fmt::format("{}: a cell driven at {:g} of full scale does not lock to a drive at its own frequency (it drifts at {:.3g} rad/s). Lower injection.",
-                                             substrate.cell(), drive, cell.frequency_difference)};
+                throw ModelError{
+                    fmt::format("{}: a cell driven at {:g} of full scale does not lock to a drive at its own frequency (it drifts at {:.3g} rad/s). "
+                                "Lower injection.",
+                                substrate.cell(), drive, cell.frequency_difference)};
         for (std::size_t k = 0; k < cells.size(); ++k) sum += wrap(locked[k].phase - drive_directions[k]);
         error.push_back(sum / static_cast<double>(cells.size()));
     }

@@ -19,7 +19,8 @@ struct CalibrationOptions {
 ///   1. frequency at the step, iterated until step and frequency agree to 1e-9 (a trapezoidal step h warps it by -(w h)^2/12); amplitude and power of
 ///   the free cell;
 ///   2. physical frequency: the same at 2 and 4 times the points, extrapolated to h -> 0;
-///   3. lock range at full scale: cells driven off frequency; just outside it the beat grows as the square root of the excess (Adler 1946), so its square is extrapolated to 0 on both
+///   3. lock range at full scale: cells driven off frequency; just outside it the beat grows as the square root of the excess (Adler 1946), so its
+///   square is extrapolated to 0 on both
 ///      sides; K = half the range;
 ///   4. raw phase error against the direction of the drive at five drives: offset at 0.25, least-squares slope, largest residual.
 /// Throws ModelError if the cell does not oscillate or does not lock, and std::runtime_error with the simulator's words if a bench run fails.
@@ -33,9 +34,10 @@ struct CalibrationOptions {
 
 /// The calibration from the cache, or measured and stored. One file per content hash of everything the numbers depend on; its own checksum is
 /// verified, so a stale, damaged or foreign entry is measured again, never trusted. A lock file keeps two processes from measuring the same thing;
-/// the entry appears by atomic rename.
+/// the entry appears by atomic rename. Throws
+/// Interrupted when progress asks to stop while another process measures.
 [[nodiscard]] problem::Calibration cached_calibration(const std::string& key_text, const std::optional<std::filesystem::path>& folder,
-                                                      const std::function<problem::Calibration()>& measure);
+                                                      const std::function<problem::Calibration()>& measure, const Progress& progress = {});
 
 /// Everything the numbers of calibrate() depend on, as one text: substrate, options, simulator version and the version of this procedure.
 [[nodiscard]] std::string calibration_key_text(const substrates::Substrate& substrate, const engines::Engine& circuit_engine,

@@ -3,8 +3,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
+#include "core/error.hpp"
+#include "core/progress.hpp"
 #include "core/sha256.hpp"
 #include "io/json.hpp"
 #include "study/calibrate.hpp"
@@ -61,8 +66,16 @@ std::optional<Calibration> load(const std::filesystem::path& file, const std::st
 /// Exclusive lock on a file for the life of the object; without a lock (read-only folder) work goes on: the worst case is a measurement made twice.
 class FileLock {
  public:
-    explicit FileLock(const std::filesystem::path& path) : fd_{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)} {
-        if (fd_ >= 0) ::flock(fd_, LOCK_EX);
+    FileLock(const std::filesystem::path& path, const Progress& progress)
+        : fd_{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644)} {
+        while (fd_ >= 0 && ::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+            if (progress.stop_requested()) {
+                ::close(fd_);
+                throw Interrupted{};
+            }
+            progress.report("waiting for a calibration", 0.0);
+            std::this_thread::sleep_for(std::chrono::milliseconds{50});
+        }
     }
     FileLock(const FileLock&) = delete;
     FileLock& operator=(const FileLock&) = delete;
@@ -94,7 +107,7 @@ std::string calibration_key_text(const substrates::Substrate& substrate, const e
 }
 
 Calibration cached_calibration(const std::string& key_text, const std::optional<std::filesystem::path>& folder,
-                               const std::function<Calibration()>& measure) {
+                               const std::function<Calibration()>& measure, const Progress& progress) {
     const std::string key = sha256(key_text);
     const auto measured = [&] {
         Calibration c = measure();
@@ -105,7 +118,7 @@ Calibration cached_calibration(const std::string& key_text, const std::optional<
     std::error_code error;
     std::filesystem::create_directories(*folder, error);
     const std::filesystem::path file = *folder / ("calibration-" + key.substr(0, 32) + ".json");
-    const FileLock lock{*folder / ("calibration-" + key.substr(0, 32) + ".lock")};
+    const FileLock lock{*folder / ("calibration-" + key.substr(0, 32) + ".lock"), progress};
     if (auto found = load(file, key)) {
         found->key = key;
         return *found;

@@ -58,7 +58,8 @@ problem::SettlingRule settling_rule(const problem::Instance& instance, const Rea
         const VectorXd load = network::row_sum(instance.network);
         rule.max_time.resize(n);
         for (Index i = 0; i < n; ++i) {
-            const double rate = instance.calibration.coupling_rate * patience_drive * std::max(load(i), least_load);
+            const double rate = instance.calibration.coupling_rate * patience_drive *
+                                (load(i) > 0.0 ? std::max(load(i), least_load) : 1.0);  // no load: nothing to wait for
             rule.max_time(i) = patience_margin * problem::predicted_settling_time(rate, patience_angle, rule.remaining.value()) + fit_windows / rate;
         }
     }

@@ -58,7 +58,7 @@ TEST(Run, DryRunSaysWhatItWouldCostAndWritesNothing) {
     const std::string out = (folder.path() / "out").string();
     const auto plan = test::entrain({"run", source_file("configs/quickstart.yaml"), "--dry-run", "--out", out, "--quiet"});
     EXPECT_EQ(plan.status, 0) << plan.err;
-    EXPECT_THAT(plan.out, HasSubstr("simulated_periods"));
+    EXPECT_THAT(plan.out, HasSubstr("simulated periods"));
     EXPECT_FALSE(std::filesystem::exists(out));
 }
 

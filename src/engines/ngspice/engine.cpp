@@ -41,6 +41,16 @@ bool waves_wanted(const RunOptions& run, const problem::Cell& cell) {
     return std::ranges::any_of(run.waves, [&](const std::string& wave) { return wave == name || wave == "all"; });
 }
 
+/// UserError for a wanted node that no cell has: it would be missing without a word.
+void require_waves(const RunOptions& run, const problem::CircuitProblem& problem) {
+    for (const std::string& wave : run.waves) {
+        RunOptions one;
+        one.waves = {wave};
+        if (std::ranges::none_of(problem.cells, [&](const problem::Cell& cell) { return waves_wanted(one, cell); }))
+            throw UserError{fmt::format("--waves: there is no node '{}' (expected all, or osc_<head>_<token> of a token that is not padded)", wave)};
+    }
+}
+
 /// Settling time of each oscillator as its rate predicts it, at most its limit, in periods: orders the work and nothing else.
 std::vector<double> predicted_periods(const problem::CircuitProblem& problem) {
     std::vector<double> periods;
@@ -241,6 +251,7 @@ ChunkOutcome NgspiceEngine::solve_chunk(const ChunkRun& chunk, std::span<const s
 
 problem::Solution NgspiceEngine::solve(const problem::Problem& stated, const RunOptions& run) const {
     const problem::CircuitProblem& problem = circuit(stated);
+    require_waves(run, problem);
     problem::Solution solution;
     solution.oscillators.resize(problem.cells.size());
     const std::vector<double> periods = predicted_periods(problem);

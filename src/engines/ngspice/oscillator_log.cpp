@@ -70,7 +70,7 @@ bool OscillatorLog::judge(double rate, double max_time, Radians remaining) {
     const double amplitude = mean_amplitude();
     const bool growing = amplitude > (1.0 + growth_share) * judged_amplitude_;
     judged_amplitude_ = amplitude;
-    if (!weak() && state_.motion == problem::Motion::settled && !settled_at_ && time() <= max_time) settled_at_ = time();
+    if (!weak() && state_.motion == problem::Motion::settled && !settled_at_) settled_at_ = time();
     return settled_at_.has_value() || state_.motion == problem::Motion::slipping || time() >= max_time || (weak() && !growing);
 }
 

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.hpp"
+
 namespace entrain::mechanisms::fixed_query {
 
 double coupling_weight(CouplingFunction function, double score) {
+    if (!std::isfinite(score))
+        throw ModelError{"fixed_query: a score q.k/sqrt(dh) is not finite (weights and inputs overflow a double). Scale them down."};
     switch (function) {
         case CouplingFunction::relu_eps:
             return std::max(0.0, score) + 1e-3;  // 1e-3: Pasqualetti & Guo 2026, as trained

@@ -100,9 +100,9 @@ TEST_F(Corner, ResolvesToSiValues) {
     EXPECT_EQ(parameters.at("tank_l").source, "Lee 2004, table 3");
 }
 
-TEST_F(Corner, TakesOverridesInTheFilesUnitOrTheirOwn) {
-    EXPECT_EQ(resolve(read(lc), {{"tank_l", "1.5", {}}}).parameters.at("tank_l").value, 1.5e-9);
+TEST_F(Corner, TakesOverridesWithTheirUnit) {
     EXPECT_EQ(resolve(read(lc), {{"tank_l", "3 pH", {}}}).parameters.at("tank_l").value, 3e-12);
+    EXPECT_THAT(resolve(read(lc), {{"tank_l", "1.5", {"c.yaml", 1, 3}}}).messages, ElementsAre(HasSubstr("has no unit")));  // 1.5 of what?
     const auto overridden = resolve(read(lc), {{"tank_q", "20", {}}}).parameters;
     EXPECT_EQ(overridden.at("tank_q").value, 20.0);
     EXPECT_EQ(overridden.at("tank_q").source, "configuration");
