@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <complex>
 #include <regex>
 
@@ -18,12 +19,17 @@ std::vector<double> column(const io::RawPlot& plot, const std::string& name) {
     return {};
 }
 
-/// Phase [rad] of the fundamental relative to cos(2 pi f t), trapezoidal rule over the whole saved span.
+/// Phase [rad] of the fundamental relative to cos(2 pi f t) over the last 19 whole periods, trapezoidal rule. The span must be whole periods: a
+/// hundredth of a period too many turns the phase by 0.02 deg. The integrand at the window's start is interpolated.
 double fundamental_phase(const std::vector<double>& time, const std::vector<double>& value, double frequency) {
+    const double from = time.back() - 19.0 / frequency;
+    const auto integrand = [&](std::size_t i) { return value[i] * std::polar(1.0, -turn * frequency * time[i]); };
     std::complex<double> sum;
     for (std::size_t k = 1; k < time.size(); ++k) {
-        const auto sample = [&](std::size_t i) { return value[i] * std::polar(1.0, -turn * frequency * time[i]); };
-        sum += 0.5 * (sample(k) + sample(k - 1)) * (time[k] - time[k - 1]);
+        if (time[k] <= from) continue;
+        const double share = std::clamp((from - time[k - 1]) / (time[k] - time[k - 1]), 0.0, 1.0);
+        const std::complex<double> before = integrand(k - 1) + share * (integrand(k) - integrand(k - 1));
+        sum += 0.5 * (before + integrand(k)) * (1.0 - share) * (time[k] - time[k - 1]);
     }
     return std::arg(sum);
 }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -20,13 +21,21 @@ struct Finished {
     std::vector<double> drive, phase, reference_phase, raw_phase, settling_time, verdict, attention, reference_attention;
 };
 
-/// The shipped layer, `sentences` sentences from the first on.
-inline std::string sva_experiment(int sentences, const std::string& substrate, const std::string& engine, const std::string& rest = "") {
+/// The shipped layer, these sentences.
+inline std::string sva_experiment(const std::vector<int>& sentences, const std::string& substrate, const std::string& engine,
+                                  const std::string& rest = "") {
     std::string list;
-    for (int i = 0; i < sentences; ++i) list += (i > 0 ? ", " : "") + std::to_string(i);
+    for (const int i : sentences) list += (list.empty() ? "" : ", ") + std::to_string(i);
     return "version: 1\nlayer:\n  mechanism: fixed_query\n  weights: " + source_file("models/attention/sva/layer.safetensors") +
            "\n  inputs: " + source_file("models/attention/sva/inputs.safetensors") + "\n  heads: 1\n  sequences: [" + list +
            "]\nsubstrate: " + substrate + "\nengine: " + engine + "\n" + rest;
+}
+
+/// The first `count` sentences of it.
+inline std::string sva_experiment(int count, const std::string& substrate, const std::string& engine, const std::string& rest = "") {
+    std::vector<int> sentences(static_cast<std::size_t>(count));
+    std::iota(sentences.begin(), sentences.end(), 0);
+    return sva_experiment(sentences, substrate, engine, rest);
 }
 
 inline Finished finish(const std::string& yaml, std::vector<std::string> extra = {}) {

@@ -42,11 +42,8 @@ TEST(LcCircuit, BehaviouralComputesAttention) {
     const Finished lc = finish(sva_experiment(20, "{kind: lc}", "{kind: ngspice}"));
     report("lc behavioural", lc);
     const PhaseError strong = phase_error(lc, lc.reference_phase, 0.05, 2.0);
-    const PhaseError weak = phase_error(lc, lc.reference_phase, 0.02, 0.05);
     EXPECT_LE(strong.rms_deg, 0.05);
     EXPECT_LE(strong.max_deg, 0.2);
-    EXPECT_LE(weak.rms_deg, 0.15);
-    EXPECT_LE(weak.max_deg, 0.6);
     EXPECT_LE(lc.result["error"]["attention_max_abs_times_tokens"].get<double>(), 0.01);
     EXPECT_EQ(unsettled_above(lc, 0.02), 0);
     EXPECT_LE(lc.result["settling"]["unsettled"].get<double>(), 0.01 * lc.result["layer"]["free_oscillators"].get<double>());
@@ -65,6 +62,17 @@ TEST(LcCircuit, BehaviouralComputesAttention) {
               << "; raw phases differ by at most " << degrees(phase_difference) << " deg\n";
     EXPECT_NEAR(ratio[ratio.size() / 2], 1.0, 0.1);
     EXPECT_LE(degrees(phase_difference), 0.2);
+}
+
+TEST(LcCircuit, WeaklyDrivenTokensAreReadToo) {
+    // Sentences of the shipped layer that hold its tokens with drive in 0.02 .. 0.05; the first twenty have none.
+    const Finished lc = finish(sva_experiment(std::vector<int>{20, 25, 53, 58, 66, 93, 97, 98}, "{kind: lc}", "{kind: ngspice}"));
+    report("lc behavioural, weak drives", lc);
+    const PhaseError weak = phase_error(lc, lc.reference_phase, 0.02, 0.05);
+    EXPECT_GE(weak.n, 5);
+    EXPECT_LE(weak.rms_deg, 0.15);  // three times the bounds for r >= 0.05: what is left of the settling and the detuning weighs more
+    EXPECT_LE(weak.max_deg, 0.6);
+    EXPECT_EQ(unsettled_above(lc, 0.02), 0);
 }
 
 TEST(LcCircuit, TransistorPairComputesAttention) {
