@@ -181,4 +181,42 @@ TEST(Messages, JsonAloneOnStandardOutput) {
     EXPECT_THAT(a.result.out, HasSubstr("\"schema\": \"entrain.result/1\""));
 }
 
+TEST(Messages, ParametersWithADimensionNeedTheirUnit) {
+    const auto with = [](const std::string& parameters) {
+        return attempt(experiment(), {"--set", "substrate.kind=lc", "--set", "engine.kind=phase", "--set", "substrate.parameters=" + parameters});
+    };
+    expect_refused(with("{frequency: 2}"), AllOf(HasSubstr("frequency"), HasSubstr("no unit")));
+    expect_refused(with("{tank_q: 2}"), AllOf(HasSubstr("loop gain"), HasSubstr("tank_q")));  // gm Rp = 0.6: cannot oscillate
+}
+
+TEST(Messages, NodesToRecordMustExist) {
+    expect_refused(attempt(experiment(), {"--waves", "osc_0_0"}), HasSubstr("engine.kind"));
+    expect_refused(attempt(experiment(), {"--set", "substrate.kind=lc", "--set", "engine.kind=ngspice", "--waves", "nosuch"}), HasSubstr("nosuch"));
+}
+
+TEST(Messages, ToleranceBelowWhatSettledLeaves) {
+    expect_refused(attempt(experiment("", "readout: {settle_tolerance: 0.01 deg}\n"), {"--set", "substrate.kind=lc", "--set", "engine.kind=phase"}),
+                   HasSubstr("readout.settle_tolerance"));
+}
+
+TEST(Messages, OutputFolderThatCannotBeMade) {
+    const TemporaryFolder folder;
+    const std::string config = folder.write("e.yaml", experiment());
+    for (const std::string& out : {config + "/below", folder.path().string() + "/" + std::string(300, 'x'), std::string{"/proc/none"}}) {
+        const auto refused = entrain({"run", config, "--out", out, "--quiet"});
+        EXPECT_EQ(refused.status, 2) << out << ": " << refused.err;
+    }
+}
+
+TEST(Messages, FullStandardErrorChangesNothing) {
+    const TemporaryFolder folder;
+    const std::string config = folder.write("e.yaml", experiment());
+    const std::string program = std::string{ENTRAIN_BINARY_DIR} + "/entrain";
+    const auto status = [&](const std::string& command) { return entrain::test::RunningProgram{{"/bin/sh", "-c", command}}.wait().status; };
+    EXPECT_EQ(status("'" + program + "' run '" + config + "' --out '" + folder.path().string() + "/a' 2>/dev/full"), 0);
+    EXPECT_EQ(status("'" + program + "' run '" + config + "' --out '" + folder.path().string() + "/b' 2>&-"), 0);
+    EXPECT_EQ(status("'" + program + "' run /nonexistent.yaml 2>/dev/full"), 2);
+    EXPECT_EQ(status("'" + program + "' list >/dev/full"), 3);
+}
+
 }  // namespace

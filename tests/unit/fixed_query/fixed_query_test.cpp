@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/error.hpp"
 #include "unit/fixed_query/random_layer.hpp"
 
 namespace entrain::mechanisms::fixed_query {
@@ -230,6 +231,18 @@ TEST(Lowering, CausalNetworksCoupleToThePastOnly) {
     const network::OscillatorNetwork n = FixedQuery{options}.lower(test::random_layer(2, 3, 4, 2, 6, 1), sequences, {});
     EXPECT_EQ(n.couplings.size(), 2u * 15);
     for (const network::Coupling& c : n.couplings) EXPECT_LE(n.anchor_ids[c.from].position, n.free[c.to].token);
+}
+
+TEST(Lowering, RefusesScoresThatOverflow) {
+    // max(0, NaN) would make every weight of relu_eps 1e-3: a wrong answer that looks good.
+    attention::Layer layer = test::random_layer(1, 3, 4, 2, 3, 1);
+    layer.w_q *= 1e200;
+    layer.w_k *= 1e200;
+    FixedQueryOptions options;
+    options.coupling = CouplingFunction::relu_eps;
+    const std::vector<attention::Sequence> sequences{test::random_sequence(0, 3, 4, 2)};
+    EXPECT_THROW(static_cast<void>(FixedQuery{options}.lower(layer, sequences, {})), ModelError);
+    EXPECT_THROW(static_cast<void>(FixedQuery{options}.reference(layer, sequences[0])), ModelError);
 }
 
 TEST(Decoding, TokensWithoutAStateGetAZeroRowAndNoOutput) {
