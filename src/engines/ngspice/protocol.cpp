@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <type_traits>
 
 namespace entrain::engines::ngspice {
 
@@ -30,102 +31,72 @@ bool receive_all(int descriptor, char* bytes, std::size_t count) {
     return move_all(bytes, count, [&](char* to, std::size_t n) { return ::recv(descriptor, to, n, 0); });
 }
 
+/// The fields of a message in their order, once for both directions: `each` packs or unpacks one. M is a message, const when it is packed.
+template <class M, class Each>
+void fields(M& message, Each&& each) {
+    using Message = std::remove_const_t<M>;
+    if constexpr (std::is_same_v<Message, Load>) {
+        each(message.lines);
+        if constexpr (!std::is_const_v<M>) message.signals.clear();
+        std::uint64_t count = message.signals.size();
+        each(count);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            if constexpr (!std::is_const_v<M>) message.signals.emplace_back();  // one at a time: a lying count ends with the bytes
+            auto& signal = message.signals[i];
+            each(signal.plus);
+            each(signal.minus);
+            each(signal.power);
+            each(signal.current);
+            each(signal.supply_v);
+        }
+        each(message.sources);
+        each(message.frequency);
+        each(message.stop_time);
+        each(message.harmonics);
+        each(message.waves);
+    } else if constexpr (std::is_same_v<Message, Advance>) {
+        each(message.until);
+        each(message.phasors);
+    } else if constexpr (std::is_same_v<Message, Status>) {
+        each(message.category);
+        each(message.message);
+        each(message.finished);
+        each(message.time);
+        each(message.points);
+    } else {
+        static_assert(std::is_same_v<Message, Periods>);
+        each(message.first);
+        each(message.count);
+        each(message.values);
+    }
+}
+
+template <class Message>
+std::string packed(const Message& message) {
+    Packer p;
+    fields(message, [&](const auto& field) { p.put(field); });
+    return p.bytes();
+}
+
+template <class Message>
+Message unpacked(std::string_view bytes) {
+    Unpacker u{bytes};
+    Message message;
+    fields(message, [&](auto& field) { u.get(field); });
+    return message;
+}
+
 }  // namespace
 
-std::string pack(const Load& load) {
-    Packer p;
-    p.put(load.lines);
-    p.put(static_cast<std::uint64_t>(load.signals.size()));
-    for (const Signal& s : load.signals) {
-        p.put(s.plus);
-        p.put(s.minus);
-        p.put(s.power);
-        p.put(s.current);
-        p.put(s.supply_v);
-    }
-    p.put(load.sources);
-    p.put(load.frequency);
-    p.put(load.stop_time);
-    p.put(load.harmonics);
-    p.put(load.waves);
-    return p.bytes();
-}
+std::string pack(const Load& load) { return packed(load); }
+std::string pack(const Advance& advance) { return packed(advance); }
+std::string pack(const Status& status) { return packed(status); }
+std::string pack(const Periods& periods) { return packed(periods); }
 
-Load unpack_load(std::string_view bytes) {
-    Unpacker u{bytes};
-    Load load;
-    u.get(load.lines);
-    std::uint64_t signals = 0;
-    u.get(signals);
-    for (std::uint64_t i = 0; i < signals; ++i) {
-        Signal s;
-        u.get(s.plus);
-        u.get(s.minus);
-        u.get(s.power);
-        u.get(s.current);
-        u.get(s.supply_v);
-        load.signals.push_back(std::move(s));
-    }
-    u.get(load.sources);
-    u.get(load.frequency);
-    u.get(load.stop_time);
-    u.get(load.harmonics);
-    u.get(load.waves);
-    return load;
-}
-
-std::string pack(const Advance& advance) {
-    Packer p;
-    p.put(advance.until);
-    p.put(advance.phasors);
-    return p.bytes();
-}
-
-Advance unpack_advance(std::string_view bytes) {
-    Unpacker u{bytes};
-    Advance advance;
-    u.get(advance.until);
-    u.get(advance.phasors);
-    return advance;
-}
-
-std::string pack(const Status& status) {
-    Packer p;
-    p.put(status.category);
-    p.put(status.message);
-    p.put(status.finished);
-    p.put(status.time);
-    p.put(status.points);
-    return p.bytes();
-}
-
-Status unpack_status(std::string_view bytes) {
-    Unpacker u{bytes};
-    Status status;
-    u.get(status.category);
-    u.get(status.message);
-    u.get(status.finished);
-    u.get(status.time);
-    u.get(status.points);
-    return status;
-}
-
-std::string pack(const Periods& periods) {
-    Packer p;
-    p.put(periods.first);
-    p.put(periods.count);
-    p.put(periods.values);
-    return p.bytes();
-}
-
-Periods unpack_periods(std::string_view bytes) {
-    Unpacker u{bytes};
-    Periods periods;
-    u.get(periods.first);
-    u.get(periods.count);
-    u.get(periods.values);
-    return periods;
-}
+Load unpack_load(std::string_view bytes) { return unpacked<Load>(bytes); }
+Advance unpack_advance(std::string_view bytes) { return unpacked<Advance>(bytes); }
+Status unpack_status(std::string_view bytes) { return unpacked<Status>(bytes); }
+Periods unpack_periods(std::string_view bytes) { return unpacked<Periods>(bytes); }
 
 bool send_frame(int descriptor, Tag tag, std::string_view payload) {
     char header[5];

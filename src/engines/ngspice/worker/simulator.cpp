@@ -272,7 +272,8 @@ Status Simulator::advance(const Advance& advance) {
         for (std::size_t k = 0; k < std::min(advance.phasors.size(), s.load.sources.size()); ++k) s.load.sources[k].phasor = advance.phasors[k];
     s.pause_at = advance.until;
     s.paused = false;
-    if (s.running) command("delete all");  // the stop condition; before the first run it would take `.save none` with it, and every vector would be kept
+    // Deletes the stop condition. Before the first run it would delete `.save none` too, and every vector would be kept.
+    if (s.running) command("delete all");
     command(s.running ? "resume" : "run");
     s.running = true;
     s.flush_waves();
