@@ -130,7 +130,7 @@ TEST(RingLockRange, OutsideItAnOscillatorIsUnlockedAndHasNoPhase) {
     rule.max_time = Eigen::VectorXd::Constant(n, 200.0 / predicted);  // 0.9 contracts at 0.44 K; 1.1 slips every 2 pi/(0.46 K)
     const problem::Solution solution = engine->solve(ring->problem(instance, problem::Fidelity::circuit, {.rule = rule}), {});
     ASSERT_TRUE(solution.failures.empty());
-    const auto readings = readout::read(solution, instance, rule, readout::Correction::offset);
+    const auto readings = readout::read(solution, instance, rule, readout::Correction::offset_slope);
     for (std::size_t i = 0; i < detunings.size(); ++i) {
         const readout::Reading& reading = readings[i];
         if (std::abs(detunings[i]) > 1.0) {
@@ -138,9 +138,11 @@ TEST(RingLockRange, OutsideItAnOscillatorIsUnlockedAndHasNoPhase) {
             EXPECT_EQ(reading.state.size(), 0) << detunings[i];
         } else {
             EXPECT_EQ(reading.verdict, readout::Verdict::settled) << detunings[i];
-            // Adler: sin(theta) = detuning/K. The rest is first order in K/w0 = 0.036, and 1 % of K near the edge, where d(theta) = d(x)/sqrt(1 -
-            // x^2).
-            EXPECT_NEAR(degrees(reading.phase), degrees(std::asin(detunings[i])), 4.0) << detunings[i];
+            // Adler: sin(theta) = detuning/K, theta' = (detuning - K sin theta). What this leaves out is a part of order K/w0 of the rate.
+            const double x = detunings[i];
+            EXPECT_NEAR(degrees(reading.phase), degrees(std::asin(x)),
+                        degrees(predicted / (turn * calibration.frequency_hz) / std::sqrt(1.0 - x * x)))
+                << x;
         }
     }
 }
