@@ -338,12 +338,13 @@ double edge_of(const std::vector<Slip>& slips, const std::string& cell) {
     return std::sqrt(std::max(0.0, x0 - y0 * (x1 - x0) / (y1 - y0)));
 }
 
-/// Detunings [rad/s] that resolve an edge which coarse slips bracket: `count` of them from the last locked cell to one coarse step beyond the first
-/// slipping one.
+/// Detunings [rad/s] that resolve an edge which coarse slips bracket: `count` of them from half a coarse step below the last locked cell (so close to
+/// the edge that it slips too rarely to be seen, it may be outside all the same) to one coarse step beyond the first slipping one.
 std::vector<double> resolving(const std::vector<Slip>& coarse, int count) {
     const auto outside = std::find_if(coarse.begin(), coarse.end(), [](const Slip& s) { return s.beat > 0.0; });
-    const double low = (outside - 1)->detuning;
-    const double high = outside->detuning + (outside->detuning - low);
+    const double step = outside->detuning - (outside - 1)->detuning;
+    const double low = outside->detuning - 1.5 * step;
+    const double high = outside->detuning + step;
     std::vector<double> detunings;
     for (int k = 0; k < count; ++k) detunings.push_back(low + (high - low) * k / (count - 1));
     return detunings;
@@ -365,7 +366,7 @@ std::array<double, 2> lock_edges(const substrates::Substrate& substrate, const e
     for (const auto& side : bracketed) static_cast<void>(edge_of(side, substrate.cell()));  // refuses a range that is not bracketed
     constexpr int fine_cells = 9;
     const std::array<std::vector<double>, 2> fine = {resolving(bracketed[0], fine_cells), resolving(bracketed[1], fine_cells)};
-    const auto refined = slips(substrate, engine, points, c, fine, time_for(2.0 * coarse_step / (fine_cells - 1)), run);
+    const auto refined = slips(substrate, engine, points, c, fine, time_for(2.5 * coarse_step / (fine_cells - 1)), run);
     return {edge_of(refined[0], substrate.cell()), edge_of(refined[1], substrate.cell())};
 }
 
