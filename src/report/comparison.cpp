@@ -181,23 +181,23 @@ std::string comparison_table(const Json& comparison) {
     };
     const Cell name = [](const Json& row) { return word(row["name"]); };
 
-    std::string text =
-        aligned({column("", "row", name), column("attention error, equilibrium", "max", plain("/error/attention_max_abs")),
-                 column("attention error, equilibrium", "rms", plain("/error/attention_rms")),
-                 column("at the read time", "max", plain("/error_at_read/attention_max_abs")),
-                 column("at the read time", "rms", plain("/error_at_read/attention_rms")),
-                 column("phase error [deg], offset removed", "rms", plain("/error/phase_rms_deg")),
-                 column("phase error [deg], offset removed", "max", plain("/error/phase_max_deg")),
-                 column("phase error [deg], offset removed", "rms at read", plain("/error_at_read/phase_rms_deg")),
-                 column("offset and slope", "rms", plain("/error_offset_slope/phase_rms_deg")),
-                 column("offset and slope", "max", plain("/error_offset_slope/phase_max_deg")), column("", "top-1", plain("/error/top1_agreement")),
-                 column("", "unsettled",
-                        [](const Json& row) {
-                            const Json unsettled = at(row, "/settling/unsettled");
-                            return unsettled.is_null() ? std::string{"-"}
-                                                       : fmt::format("{} of {}", unsettled.dump(), row["layer"]["free_oscillators"].dump());
-                        }),
-                 column("", "status", [](const Json& row) { return word(row["status"]); })});
+    std::string text = aligned(
+        {column("", "row", name), column("attention error", "max", plain("/error/attention_max_abs")),
+         column("attention error", "rms", plain("/error/attention_rms")),
+         column("attention error", "max@read", plain("/error_at_read/attention_max_abs")),
+         column("attention error", "rms@read", plain("/error_at_read/attention_rms")),
+         column("phase error, offset [deg]", "rms", plain("/error/phase_rms_deg")),
+         column("phase error, offset [deg]", "max", plain("/error/phase_max_deg")),
+         column("phase error, offset [deg]", "rms@read", plain("/error_at_read/phase_rms_deg")),
+         column("offset, slope [deg]", "rms", plain("/error_offset_slope/phase_rms_deg")),
+         column("offset, slope [deg]", "max", plain("/error_offset_slope/phase_max_deg")), column("", "top-1", plain("/error/top1_agreement")),
+         column("", "unsettled",
+                [](const Json& row) {
+                    const Json unsettled = at(row, "/settling/unsettled");
+                    return unsettled.is_null() ? std::string{"-"}
+                                               : fmt::format("{} of {}", unsettled.dump(), row["layer"]["free_oscillators"].dump());
+                }),
+         column("", "status", [](const Json& row) { return word(row["status"]); })});
     text += "\n";
     text += aligned({column("", "row", name), column("", "frequency", quantity("/substrate/frequency_hz", "Hz")),
                      column("", "injection", plain("/substrate/injection")), column("", "power", quantity("/substrate/power_per_oscillator_w", "W")),
@@ -211,7 +211,10 @@ std::string comparison_table(const Json& comparison) {
         text += fmt::format("{} {} {}", &held == &comparison["held_equal"].front() ? "" : ";", word(held["what"]), word(held["value"]));
     text += "\n  free:";
     for (const Json& free : comparison["free"]) text += fmt::format("{} {}", &free == &comparison["free"].front() ? "" : ",", word(free["what"]));
-    text += "\n  offset removed: what hardware can do; offset and slope: needs the digital answer, shows the agreement with the phase model\n";
+    text +=
+        "\n  errors at equilibrium, @read at the read time. Phase errors with the constant offset removed (what hardware can do), and with offset "
+        "and\n"
+        "  slope removed (needs the digital answer: agreement with the phase model).\n";
     for (const Json& row : rows) {
         if (row["failures"].empty()) continue;
         const Json& first = row["failures"][0];

@@ -101,13 +101,15 @@ TEST(Compare, RunsEverySubstrateWithEveryEngineInTheOrderOfTheFile) {
 }
 
 TEST(Compare, TableFitsATerminalOf150Columns) {
-    const std::string long_name(24, 'n');
+    const std::string long_name(12, 'n');  // and "-ngspice"
     const Compared c{shared_part() + "substrates: [{kind: lc, name: " + long_name + "}, {kind: ideal}]\nengines: [{kind: ngspice}, {kind: phase}]\n",
                      {"--set", "layer.sequences=[1]", "--set", "readout.max_periods=40"}};
     ASSERT_LE(c.ran.status, 1) << c.ran.err;
     std::istringstream lines{c.ran.out};
     for (std::string line; std::getline(lines, line);)
-        if (!line.starts_with("  held equal") && line.find(": ") == std::string::npos) EXPECT_LE(line.size(), 150U) << line;
+        if (line.find(": ") == std::string::npos) {  // the table's own lines; sentences below it may be longer
+            EXPECT_LE(line.size(), 150U) << line;
+        }
 }
 
 TEST(Compare, RowIsNamedAfterItsSubstrateWhenThereIsOneEngine) {
@@ -134,7 +136,7 @@ TEST(Compare, RowsStartFromTheSamePhases) {
 }
 
 TEST(Compare, ResolvedConfigurationsGiveTheSameNumbers) {
-    const std::string substrates = "substrates: [{kind: lc, cell: mos1, parameters: {tank_q: 12}, injection: 0.1}, {kind: ideal}]\n";
+    const std::string substrates = "substrates: [{kind: lc, cell: behavioural, parameters: {tank_q: 10}, injection: 0.2}, {kind: ideal}]\n";
     const Compared c{shared_part() + substrates + "engines: [{kind: exact}, {kind: phase, tolerance: 1e-8}]\nstart: 'fixed: 20 deg'\n",
                      {"--seed", "7"}};
     ASSERT_LE(c.ran.status, 1) << c.ran.err;
@@ -169,13 +171,15 @@ TEST(Compare, SetReplacesAList) {
 }
 
 TEST(Compare, SetReachesIntoTheLists) {
-    const Compared c{shared_part() + "substrates: [{kind: lc}, {kind: ideal}]\nengines: [{kind: phase}]\n",
-                     {"--set", "substrates.0.cell=mos1", "--set", "substrates.1.name=textbook", "--set", "engines.0.kind=exact"}};
+    const std::string rows = "substrates: [{kind: lc}, {kind: ideal}]\nengines: [{kind: phase}]\n";
+    const Compared c{shared_part() + rows,
+                     {"--set", "substrates.0.kind=ideal", "--set", "substrates.1.name=textbook", "--set", "engines.0.kind=exact"}};
     ASSERT_EQ(c.ran.status, 0) << c.ran.err;
-    const io::Json rows = c.json()["rows"];
-    EXPECT_THAT(names_of(rows), ElementsAre("lc", "textbook"));
-    EXPECT_EQ(rows[0]["substrate"]["cell"], "mos1");
-    EXPECT_EQ(rows[0]["engine"]["kind"], "exact");
+    const io::Json json = c.json();
+    EXPECT_THAT(names_of(json["rows"]), ElementsAre("ideal", "textbook"));
+    EXPECT_EQ(json["rows"][0]["engine"]["kind"], "exact");
+    expect_refused(Compared{shared_part() + rows, {"--set", "substrates.0.cell=triode"}},
+                   HasSubstr("--set substrates.0.cell=triode: substrate.cell"));
     expect_refused(Compared{shared_part() + textbook_rows, {"--set", "substrates.3.kind=lc"}}, HasSubstr("'3' is not an index"));
 }
 
@@ -188,7 +192,7 @@ TEST(Compare, MistakesOfAllRowsAreReportedOnceEach) {
     const Compared d{shared_part() +
                      "  causal: perhaps\nsubstrates:\n  - {kind: lc, injektion: 0.1}\n  - {kind: lc, name: b, cell: triode}\n  - {kind: lcc}\n"
                      "engines: [{kind: exact}, {kind: phase, tolerance: much}]\n"};
-    expect_refused(d, AllOf(HasSubstr("layer.causal"), HasSubstr("Did you mean 'injection'?"), HasSubstr("c.yaml:11:34: substrate.cell"),
+    expect_refused(d, AllOf(HasSubstr("layer.causal"), HasSubstr("Did you mean 'injection'?"), HasSubstr("c.yaml:11:31: substrate.cell"),
                             HasSubstr("Did you mean 'lc'?"), HasSubstr("engine.tolerance")));
     for (const char* once : {"layer.causal", "injektion", "triode", "'lcc'", "engine.tolerance"})
         EXPECT_EQ(occurrences(d.ran.err, once), 1U) << d.ran.err;
@@ -199,11 +203,9 @@ TEST(Compare, NamesAreUniqueAndFolders) {
                    AllOf(HasSubstr("c.yaml:10:5: substrate.name"), HasSubstr("'ideal'"), HasSubstr("unique")));
     expect_refused(Compared{shared_part() + "substrates: [{kind: ideal}]\nengines: [{kind: exact}, {kind: exact}]\n"},
                    HasSubstr("'ideal-exact' exists already"));
-    for (const char* name : {"../out", "/tmp/x", "a/b", ".hidden", "''", "compare.json", "'a b'"}) {
-        if (std::string{name} == "''") continue;  // no name: the kind
+    for (const char* name : {"../out", "/tmp/x", "a/b", ".hidden", "compare.json", "'a b'"})
         expect_refused(Compared{shared_part() + "substrates:\n  - {kind: ideal, name: " + name + "}\nengine: {kind: exact}\n"},
                        AllOf(HasSubstr("c.yaml:9:25: substrate.name"), HasSubstr("folder")));
-    }
 }
 
 TEST(Compare, ListsMustBeListsWithEntries) {
@@ -240,8 +242,8 @@ TEST(Compare, ImpossibleCellIsAFailedRowAndOthersGoOn) {
     EXPECT_THAT(failed["failures"][0]["message"].get<std::string>(), AllOf(HasSubstr("loop gain"), HasSubstr("0.6")));
     for (const auto& [key, value] : good.items()) {
         ASSERT_TRUE(failed.contains(key)) << key;
-        if (value.is_object())
-            for (const auto& [inner, unused] : value.items()) EXPECT_TRUE(failed[key].contains(inner)) << key << "." << inner;
+        if (!value.is_object()) continue;
+        for (const auto& [inner, unused] : value.items()) EXPECT_TRUE(failed[key].contains(inner)) << key << "." << inner;
     }
     for (const char* number :
          {"/error/phase_rms_deg", "/error_at_read/attention_rms", "/settling/time_s/median", "/settling/unsettled", "/settling/read_time_s",
@@ -284,10 +286,12 @@ TEST(Compare, CsvHasALinePerRowWithTheNumbersOfTheJson) {
         const io::Json& row = rows[count];
         EXPECT_EQ(cells.at(column("name")), row["name"]);
         EXPECT_EQ(std::stod(cells.at(column("settling_median_s"))), row["settling"]["time_s"]["median"].get<double>());
-        if (row["substrate"]["dimensionless"] == true)
-            EXPECT_EQ(cells.at(column("energy_per_query_j")), "");
-        else
-            EXPECT_EQ(std::stod(cells.at(column("energy_per_query_j"))), row["energy"]["per_query_j"]["mean"].get<double>());
+        const std::string& energy = cells.at(column("energy_per_query_j"));
+        if (row["substrate"]["dimensionless"] == true) {
+            EXPECT_EQ(energy, "");
+        } else {
+            EXPECT_EQ(std::stod(energy), row["energy"]["per_query_j"]["mean"].get<double>());
+        }
     }
     EXPECT_EQ(count, rows.size());
 }
@@ -300,14 +304,15 @@ TEST(Compare, JsonAloneOnStandardOutput) {
 
 TEST(Compare, SaysWhatIsHeldEqualAndWhatIsFree) {
     const Compared c{shared_part() +
-                     "substrates: [{kind: lc, injection: 0.3}, {kind: ideal}]\nengines: [{kind: exact}]\nreadout: {settle_tolerance: 2 deg}\n"};
+                     "substrates: [{kind: lc, injection: 0.2}, {kind: ideal}]\nengines: [{kind: exact}]\nreadout: {settle_tolerance: 2 deg}\n"};
     ASSERT_EQ(c.ran.status, 0) << c.ran.err;
     std::string equal;
-    for (const io::Json& held : c.json()["held_equal"]) equal += held["what"].get<std::string>() + "=" + held["value"].get<std::string>() + ";";
+    for (const io::Json json = c.json(); const io::Json& held : json["held_equal"])
+        equal += held["what"].get<std::string>() + "=" + held["value"].get<std::string>() + ";";
     EXPECT_THAT(
         equal, AllOf(HasSubstr("layer.safetensors"), HasSubstr("start phases=random"), HasSubstr("tolerance=2 deg"), HasSubstr("read rule=slowest")));
     std::set<std::string> free;
-    for (const io::Json& entry : c.json()["free"]) {
+    for (const io::Json json = c.json(); const io::Json& entry : json["free"]) {
         free.insert(entry["what"].get<std::string>());
         EXPECT_TRUE(entry["values"]["ideal"].is_null());
         EXPECT_GT(entry["values"]["lc"].get<double>(), 0.0) << entry;
