@@ -15,7 +15,8 @@ int characterize_command(const std::string& config, const CommonOptions& options
                         fmt::format("substrate.kind: {} is a textbook oscillator without a circuit: there is nothing to measure", c.substrate.kind)};
     OutputFolder folder{options, config, "characterize"};
     const problem::Calibration k = calibration_for(c, jobs_of(options), progress);
-    const problem::CircuitProblem circuit;  // its defaults are what every circuit is simulated with
+    const problem::CircuitProblem circuit =
+        c.substrate_plugin->bench({}, k.frequency_at_step_hz, static_cast<int>(c.simulation.points_per_period), k);
     const io::Json report = {
         {"schema", "entrain.characterization/1"},
         {"substrate",
@@ -23,7 +24,8 @@ int characterize_command(const std::string& config, const CommonOptions& options
           {"corner", c.substrate.corner},
           {"cell", c.substrate_plugin->cell()},
           {"injection", c.substrate_plugin->injection()}}},
-        {"options", {{"method", circuit.method}, {"points_per_period", c.simulation.points_per_period}, {"reltol", circuit.reltol}}},
+        {"options",
+         {{"method", circuit.integration.method}, {"points_per_period", c.simulation.points_per_period}, {"reltol", circuit.integration.reltol}}},
         {"frequency_hz", k.frequency_hz},
         {"frequency_at_step_hz", k.frequency_at_step_hz},
         {"amplitude", k.amplitude},

@@ -175,7 +175,6 @@ void Configuration::describe(FieldVisitor& v) {
                 reserved(s, "state_noise", "0", "s of z* <- normalize(z* + N(0, s^2 I))");
                 reserved(s, "readout_noise", "0 deg", "sigma of the read phase");
                 reserved(s, "readout_bits", "null", "resolution of the read phase");
-                reserved(s, "temperature", "0 K", "of thermal noise");
             },
             "deviations of real hardware");
         reserved(v, "hardware_calibration", "none", "what a chip may trim per device");
@@ -243,6 +242,7 @@ Configuration read_configuration(const std::filesystem::path& file, config::Node
     c.engine_plugin = choose(c.root, "engine", "kind", engines::catalogue(), diagnostics);
     if (!diagnostics.empty()) return c;  // without the plug-ins their options would all look unknown
     c.readout.dimensionless = c.substrate_plugin && c.substrate_plugin->dimensionless();
+    if (c.substrate_plugin) c.simulation.points_per_period = c.substrate_plugin->default_points_per_period();
 
     if (scope == Scope::substrate_only)  // a whole experiment file serves too: what is not needed is not looked at
         std::erase_if(c.root.entries, [](const config::Node::Entry& e) {
@@ -264,6 +264,11 @@ Configuration read_configuration(const std::filesystem::path& file, config::Node
             fmt::format(
                 "readout.settle_tolerance: {} is too close to the 0.02 deg that a settled oscillator may still have to go (expected at least {})",
                 format_quantity(c.readout.settle_tolerance.value(), unit::Radian::symbol), format_quantity(least, unit::Radian::symbol)));
+    if (c.nonidealities.temperature.value() > 0.0 && c.readout.read_time.kind != study::ReadTime::Kind::fixed)
+        diagnostics.add(
+            c.places.at("nonidealities.temperature"),
+            "nonidealities.temperature: a phase that jitters never stays within the tolerance, so that there is no slowest oscillator to wait "
+            "for (expected readout.read_time: \"fixed: <time>\" with thermal noise)");
     if (c.substrate_plugin && c.engine_plugin && !c.substrate_plugin->supports(c.engine_plugin->fidelity()))
         c.unsupported =
             fmt::format("{} cannot be simulated by {} (expected {})", c.substrate.kind, c.engine, fmt::join(engines_for(*c.substrate_plugin), " | "));

@@ -20,8 +20,9 @@ enum class Stream : std::uint32_t {
 class RandomStreams {
  public:
     explicit RandomStreams(std::uint64_t seed, std::uint32_t trial = 0) : seed_{seed}, trial_{trial} {}
-    [[nodiscard]] double uniform(Stream stream, std::uint64_t element) const;  ///< in (0, 1)
-    [[nodiscard]] double normal(Stream stream, std::uint64_t element) const;   ///< mean 0, variance 1
+    [[nodiscard]] double uniform(Stream stream, std::uint64_t element) const;      ///< in (0, 1)
+    [[nodiscard]] double normal(Stream stream, std::uint64_t element) const;       ///< mean 0, variance 1
+    [[nodiscard]] std::uint64_t bits(Stream stream, std::uint64_t element) const;  ///< 64 random bits: the seed of a stream of its own
 
  private:
     std::uint64_t seed_;

@@ -31,8 +31,6 @@ struct DeckReadout {
     double offset_rad = 0.0;
     double slope_rad = 0.0;
     int sign = 1;
-    double volt_scale = 1.0;  ///< physical volts per netlist volt
-    double ampere_scale = 1.0;
     double stop_time_s = 0.0;  ///< length of the run
     bool all_waves = false;    ///< save every node
 };

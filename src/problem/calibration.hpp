@@ -1,8 +1,11 @@
 #pragma once
+#include <Eigen/Core>
 #include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
+
+#include "problem/problem.hpp"
 
 namespace entrain::problem {
 
@@ -15,18 +18,27 @@ struct Calibration {
     std::string amplitude_unit;
     double power_w = std::numeric_limits<double>::quiet_NaN();              ///< free-running, per oscillator
     double reference_current_a = std::numeric_limits<double>::quiet_NaN();  ///< what `injection` is a fraction of
-    double coupling_rate = 1.0;  ///< [rad/s] K at full scale, from the lock range; 1 (per unit weight) for ideal
+    double coupling_rate = 1.0;         ///< [rad/s] K at full scale, from the lock range; 1 (per unit weight) for ideal
+    double relaxation_rate = 1.0;       ///< [rad/s] K for weak drives, from how fast phases return: see coupling_rate_at()
+    double relaxation_softening = 0.0;  ///< relative fall of K per unit drive: a driven amplitude grows, and with it what has to be turned
     double lock_range_low_hz = std::numeric_limits<double>::quiet_NaN();  ///< lower edge of the measured lock range at full scale
     double lock_range_high_hz = std::numeric_limits<double>::quiet_NaN();
-    double offset_rad = 0.0;         ///< raw phase error at drive 0.25
-    double slope_rad = 0.0;          ///< d(raw phase error)/d(drive)
-    double residual_rad = 0.0;       ///< largest deviation of the calibration points from offset + slope (r - 0.25)
+    double offset_rad = 0.0;             ///< raw phase error at drive 0.25
+    double slope_rad = 0.0;              ///< d(raw phase error)/d(drive)
+    double residual_rad = 0.0;           ///< largest deviation of the calibration points from offset + slope (r - 0.25)
+    std::vector<PhaseTerm> phase_terms;  ///< harmonics the phase is read with, so that it does not depend on the drive
+    Eigen::MatrixXd limit_cycle;     ///< [samples x states] CellInterface::states of the free cell (netlist units) when its phase is 2 pi k/samples
     double relaxation_time_s = 0.0;  ///< amplitude relaxation of the free cell; 0 where it is not modelled
     std::string key;                 ///< content hash it was measured for; "" for ideal
 };
 
 /// Drive at which the constant offset is defined: the median drive of trained layers.
 inline constexpr double offset_drive = 0.25;
+
+/// K [rad/s] per unit drive at which a phase that is near its equilibrium returns to it when the cell is driven at `drive` (fraction of full scale).
+[[nodiscard]] inline double coupling_rate_at(const Calibration& c, double drive) {
+    return c.relaxation_rate / (1.0 + c.relaxation_softening * drive);
+}
 
 /// Raw phase error of the cell at `drive` (fraction of full scale) [rad].
 [[nodiscard]] inline double raw_phase_error(const Calibration& c, double drive) { return c.offset_rad + c.slope_rad * (drive - offset_drive); }

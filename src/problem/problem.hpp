@@ -28,7 +28,7 @@ struct ExactProblem {
 /// The reduced phase model of a calibrated array, general couplings included. Same dynamics as OscillatorNetwork with rates.
 struct PhaseProblem {
     network::OscillatorNetwork network;  ///< weights as fractions of full scale (ideal: as given)
-    double coupling_rate = 1.0;          ///< [rad/s] per unit weight
+    Eigen::VectorXd coupling_rate;       ///< [N] [rad/s] per unit weight
     Eigen::VectorXd detuning;            ///< [N] [rad/s]; stands for network.detuning, which is not used
     Eigen::VectorXd raw_shift;           ///< [N] [rad] as in ExactProblem
     SettlingRule rule;
@@ -37,6 +37,13 @@ struct PhaseProblem {
 struct Parameter {
     std::string name;
     double value;
+};
+
+/// A state of a cell whose start value presets the phase.
+struct StateNode {
+    std::string pin;        ///< carries the state as a voltage
+    std::string parameter;  ///< of the instance: its value at t = 0
+    double winding = 0.0;   ///< by which the state grows in a period (a junction's phase: 2 pi)
 };
 
 /// Where the power of a cell is taken from.
@@ -55,7 +62,17 @@ struct CellInterface {
     std::string active_branch;  ///< without a rail: a 0 V source inside the cell that carries the current of its active element out of read_plus's
                                 ///< node; power taken is -v(read) i(active_branch)
     Origin power_origin = Origin::simulated;
-    std::string power_source;  ///< how the power was obtained, for the ledger
+    std::string power_source;       ///< how the power was obtained, for the ledger
+    std::vector<StateNode> states;  ///< sampled over a period of the free cell, to start others anywhere on the limit cycle
+};
+
+/// How a harmonic of the read voltage enters the phase that is read,
+///     theta = arg V1 + sum over terms of factor * wrap(arg V_order - order arg V1 - reference),
+/// where the bracket does not depend on where time begins: a measure of how the waveform is deformed.
+struct PhaseTerm {
+    int order = 2;
+    double factor = 0.0;
+    double reference = 0.0;  ///< [rad] the bracket's value in the free cell
 };
 
 /// One oscillator in the circuit.
@@ -64,19 +81,35 @@ struct Cell {
     std::vector<Parameter> parameters;  ///< of the instance: device deviations and initial conditions that preset the start phase
     std::complex<double> injection;     ///< [A] phasor of the summed anchor currents, of cos(w t + arg): what a full crossbar would inject
     double drive_offset_hz = 0.0;       ///< test benches: this cell's injection is off the reference frequency by this much
+    double noise_density = 0.0;         ///< [A^2/Hz] one-sided density of white current noise at the injection pins
+    std::uint64_t noise_seed = 0;       ///< of its random stream, one deviate per time step
 };
 
-/// A coupling of the full crossbar: a transconductance from anchor node to the cell's injection pins.
+/// How anchors act on cells.
+enum class Summing {
+    current,   ///< a transconductance from a unit-amplitude anchor to the cell's injection pins
+    resistive  ///< a conductance from the anchor's node to the injection pin
+};
+
+/// A coupling of the full crossbar.
 struct Crosspoint {
     std::uint32_t anchor = 0;
     std::uint32_t cell = 0;
-    double siemens = 0.0;  ///< [A/V] of a unit-amplitude anchor
+    double siemens = 0.0;  ///< current summing: [A/V] of a unit-amplitude anchor; resistive: conductance [S]
 };
 
-/// An anchor as a unit-amplitude source cos(w t + phase).
+/// An anchor as a source: mean + amplitude cos(w t + phase), see CircuitProblem.
 struct AnchorSource {
     network::AnchorId id;
     double phase = 0.0;  ///< [rad]
+};
+
+/// Integration rule and Newton's tolerances, in netlist units.
+struct Integration {
+    std::string method = "trap";
+    double reltol = 1e-6;   ///< decides when Newton stops: with ngspice's 1e-3 it stops early enough to be seen in the phase
+    double abstol = 1e-12;  ///< [A] ngspice's own; 1e-9 of a milliampere cell
+    double vntol = 1e-6;    ///< [V] ngspice's own; 1e-6 of a one-volt cell
 };
 
 enum class Crossbar {
@@ -89,18 +122,24 @@ struct CircuitProblem {
     std::string title;
     std::string netlist;  ///< text of the cell file: .subckt and .model cards
     CellInterface cell;
+    double volt_scale = 1.0;    ///< physical volts per netlist volt; parameters and supply_v are in netlist units, what engines return is physical
+    double ampere_scale = 1.0;  ///< physical amperes per netlist ampere
     std::vector<Parameter> parameters;  ///< given to every instance before Cell::parameters
     std::vector<Cell> cells;
     std::vector<AnchorSource> anchors;
     std::vector<Crosspoint> crosspoints;
     Crossbar crossbar = Crossbar::reduced;
-    double reference_hz = 0.0;   ///< anchors' frequency
-    int points_per_period = 50;  ///< fixed step: see step_s()
-    std::string method = "trap";
-    double reltol = 1e-6;
-    double start_amplitude = 0.0;  ///< read-port amplitude [V] of a healthy cell; 0 = unknown (no amplitude verdicts)
+    Summing summing = Summing::current;
+    double anchor_mean_v = 0.0;       ///< [V] resistive summing: level around which the anchors swing
+    double anchor_amplitude_v = 1.0;  ///< [V] current summing: 1
+    double reference_hz = 0.0;        ///< anchors' frequency
+    int points_per_period = 50;       ///< fixed step: see step_s()
+    Integration integration;
+    double start_amplitude = 0.0;        ///< read-port amplitude [V] of a healthy cell; 0 = unknown (no amplitude verdicts)
+    std::vector<PhaseTerm> phase_terms;  ///< harmonics that the phase is read with besides the fundamental
     SettlingRule rule;
     std::optional<double> fixed_time;  ///< [s] test benches: run exactly this long, every oscillator, no stop rule
+    int recorded_periods = 0;          ///< test benches: keep the waveforms of the last so many periods
 };
 
 /// Fraction of a step by which a period is longer than `points_per_period` steps. With a whole number of steps the grid is locked to the waveform,

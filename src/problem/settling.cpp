@@ -99,6 +99,41 @@ SettlingState assess(const Trajectory& trajectory, double rate, Radians remainin
     return result;
 }
 
+SettlingState assess_noisy(const Trajectory& trajectory, double rate) {
+    constexpr double least_age = 24.0;       // [1/rate] the second third then begins when e^-8 of the start is left
+    constexpr double standard_errors = 3.0;  // a stationary phase passes 99.7 % of the looks
+    SettlingState result;
+    result.remaining = std::numeric_limits<double>::infinity();
+    if (trajectory.size() < 6) return result;
+    const auto times = trajectory.times();
+    const std::size_t last = trajectory.size() - 1;
+    const std::size_t middle = last / 2;
+    const double turned = trajectory.phase(last) - trajectory.phase(middle);
+    result.drift = turned / (times[last] - times[middle]);
+    if (std::abs(turned) > slip_turns * turn) {
+        result.motion = Motion::slipping;
+        return result;
+    }
+    const std::size_t length = trajectory.size() / 3;
+    const Windows windows{trajectory, length};
+    const auto variance = [&](std::size_t back) {
+        const double mean = windows.mean(back);
+        const std::size_t end = trajectory.size() - back * length;
+        double sum = 0.0;
+        for (std::size_t k = end - length; k < end; ++k) sum += (trajectory.phase(k) - mean) * (trajectory.phase(k) - mean);
+        return sum / static_cast<double>(length);
+    };
+    const double span = times[last] - times[last - length];
+    if (rate <= 0.0) return result;
+    const double of_mean = 2.0 / (rate * span);  // a mean over `span` of a process with correlation time 1/rate has this share of its variance
+    const double spread = (variance(0) + variance(1)) * of_mean;  // of the difference of the two means, squared
+    const double difference = windows.mean(0) - windows.mean(1);
+    result.drift = difference / span;
+    result.remaining = 0.5 * std::sqrt(spread);
+    if ((times[last] - times[0]) * rate >= least_age && std::abs(difference) < standard_errors * std::sqrt(spread)) result.motion = Motion::settled;
+    return result;
+}
+
 std::optional<double> settling_time(const Trajectory& trajectory, const Eigen::VectorXd& final_state, Radians tolerance) {
     if (trajectory.empty()) return std::nullopt;
     const auto times = trajectory.times();

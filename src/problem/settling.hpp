@@ -13,6 +13,7 @@ struct SettlingRule {
     Radians remaining{radians(0.02)};  ///< settled: the fitted exponential's remaining angle is below this
     Eigen::VectorXd rate;              ///< [N] [1/s] expected contraction rate K |drive_i|; sets the length of the fit windows only, never "final"
     Eigen::VectorXd max_time;          ///< [N] [s] give up after this time
+    bool noisy = false;                ///< phases jitter: settled is a mean that no longer moves, see assess_noisy()
 };
 
 /// What a trajectory says about one oscillator so far.
@@ -38,6 +39,11 @@ struct SettlingState {
 /// there the waiting time turns 1e-7 rad into 1 deg. The first window after the start is never used: start-up of a cell looks like a decay. Without
 /// drive (rate 0) nothing ever counts as settled. Costs one pass over the windows; `remaining` of the result is infinite where no decay is seen.
 [[nodiscard]] SettlingState assess(const Trajectory& trajectory, double rate, Radians remaining);
+
+/// Judges a trajectory that jitters (d = 2): settled when it is 24/rate old and the means of its last two thirds, each at least 8/rate long, differ
+/// by less than three standard errors, which follow from the spread within them and the correlation time 1/rate. `drift` is the difference over the
+/// distance of the thirds, `remaining` the standard error of the mean over both.
+[[nodiscard]] SettlingState assess_noisy(const Trajectory& trajectory, double rate);
 
 /// First time after which the trajectory stays within `tolerance` of `final_state` (unit vector [d]); linear interpolation of the angle between
 /// samples. 0 if it starts within it, nothing if its last sample is outside.

@@ -16,7 +16,15 @@ enum class Stop {
     unlocked,       ///< phase slips
     never_started,  ///< amplitude never reached a tenth of the calibrated one
     collapsed,      ///< amplitude fell below a tenth of the calibrated one
+    multimode,      ///< as one of these two, but the voltage swings all the same: at a harmonic, or in another mode
     failed          ///< the simulation failed; see Solution::failures
+};
+
+/// Waveforms of a test bench, in netlist units, from the first accepted point after `time.front()` to the end of the run.
+struct Recording {
+    std::vector<double> time;                 ///< [s]
+    std::vector<double> read;                 ///< [V] at the read port
+    std::vector<std::vector<double>> states;  ///< [V] one per CellInterface::states
 };
 
 /// What an engine says about one free oscillator.
@@ -30,6 +38,8 @@ struct OscillatorSolution {
     double stop_time = 0.0;               ///< [s] simulated
     double mean_power = 0.0;              ///< [W] over the last whole periods; 0 for phase models
     std::optional<double> settling_time;  ///< [s] set by engines that know it better than the trajectory's samples do
+    std::vector<double> deformation;      ///< [rad] circuits: wrap(arg V_order - order arg V1) of the last periods, one per PhaseTerm
+    Recording recording;                  ///< benches that ask for it
 };
 
 /// A simulation that failed although its input was good.

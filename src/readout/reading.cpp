@@ -15,6 +15,8 @@ Verdict verdict_of(problem::Stop stop, double drive_ratio) {
             return Verdict::never_started;
         case problem::Stop::collapsed:
             return Verdict::collapsed;
+        case problem::Stop::multimode:
+            return Verdict::multimode;
         case problem::Stop::failed:
             return Verdict::failed;
         case problem::Stop::settled:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <Eigen/Core>
+#include <Eigen/QR>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -27,7 +28,8 @@ constexpr double free_run_relaxations = 40.0;  // amplitude is then within e^-40
 constexpr double free_run_periods = 200.0;     // the last third fits the frequency: 66 periods resolve 1e-9 from a phase noise of 4e-7 rad
 constexpr std::array<double, 5> phase_error_drives = {0.05, 0.1, problem::offset_drive, 0.5, 1.0};
 constexpr std::array<double, 3> drive_directions = {0.3, 2.5, -1.9};  // [rad] three directions average what is left of the grid's discreteness
-constexpr double phase_error_time_constants = 12.0;                   // e^-12 of a raw error of 20 deg is 1e-4 deg
+const double start_ahead = radians(60.0);                             // start-up transients are over when 20 deg are left
+constexpr double phase_error_time_constants = 13.0;                   // e^-13 of 60 deg is 1.4e-4 deg
 
 constexpr double locked_drift =
     1e-3;  // of K r: a start 20 deg off leaves 3e-5 over the last third of twelve time constants, a cell that slips about 1
@@ -35,9 +37,10 @@ constexpr double locked_drift =
 /// Runs one bench; a failed one ends the calibration with the simulator's words.
 std::vector<OscillatorSolution> run_bench(const substrates::Substrate& substrate, const engines::Engine& engine, std::span<const BenchCell> cells,
                                           double reference_hz, int points, const Calibration& calibration, double time_s,
-                                          const engines::RunOptions& run) {
+                                          const engines::RunOptions& run, int recorded_periods = 0) {
     problem::CircuitProblem bench = substrate.bench(cells, reference_hz, points, calibration);
     bench.fixed_time = time_s;
+    bench.recorded_periods = recorded_periods;
     bench.rule.rate = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(cells.size()));
     bench.rule.max_time = Eigen::VectorXd::Constant(static_cast<Eigen::Index>(cells.size()), time_s);
     problem::Solution solution = engine.solve(bench, run);
@@ -47,10 +50,55 @@ std::vector<OscillatorSolution> run_bench(const substrates::Substrate& substrate
     return std::move(solution.oscillators);
 }
 
+/// Frequency [Hz] from the rising crossings of the mean of a recorded waveform; 0 with fewer than four. A crossing counts after the voltage has been
+/// below the mean by a quarter of its swing, so that ripple does not count.
+double crossing_frequency(const problem::Recording& recording) {
+    if (recording.read.empty()) return 0.0;
+    const auto [low, high] = std::minmax_element(recording.read.begin(), recording.read.end());
+    const double mean = 0.5 * (*low + *high);
+    const double hysteresis = 0.25 * (*high - *low);
+    if (!(hysteresis > 0.0)) return 0.0;
+    bool armed = false;
+    std::vector<double> crossings;
+    for (std::size_t k = 1; k < recording.read.size(); ++k) {
+        const double before = recording.read[k - 1] - mean;
+        const double now = recording.read[k] - mean;
+        if (before < -hysteresis) armed = true;
+        if (armed && before < 0.0 && now >= 0.0) {
+            crossings.push_back(recording.time[k - 1] + (recording.time[k] - recording.time[k - 1]) * before / (before - now));
+            armed = false;
+        }
+    }
+    if (crossings.size() < 4) return 0.0;
+    return static_cast<double>(crossings.size() - 1) / (crossings.back() - crossings.front());
+}
+
+/// The frequency within a few percent, whatever the estimate: formulas of transistor cells miss it by half.
+double coarse_frequency(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const engines::RunOptions& run) {
+    constexpr int recorded = 20;        // reference periods: crossings for estimates up to five times too high
+    constexpr double agreement = 0.02;  // free_run() follows the phase from there
+    constexpr int rounds = 6;
+    const double relaxation = substrate.estimate().relaxation_time_s;
+    const std::array<BenchCell, 1> cell{};
+    double reference = substrate.estimate().frequency_hz;
+    for (int round = 0; round < rounds; ++round) {
+        const double time = 5.0 * relaxation + 2.0 * recorded / reference;
+        const OscillatorSolution free = run_bench(substrate, engine, cell, reference, points, {}, time, run, recorded).front();
+        const double found = crossing_frequency(free.recording);
+        if (!(found > 0.0) || !std::isfinite(found))
+            throw ModelError{
+                fmt::format("{}: the free cell does not oscillate (no crossings of its mean voltage within {} periods of the estimated "
+                            "{:.4g} Hz). Raise its loop gain.",
+                            substrate.cell(), recorded, reference)};
+        if (std::abs(found - reference) <= agreement * reference) return found;
+        reference = found;
+    }
+    throw ModelError{fmt::format("{}: the free cell has no steady frequency near {:.4g} Hz (jitter, or two modes)", substrate.cell(), reference)};
+}
+
 struct FreeRun {
     double frequency_hz;
-    double amplitude;
-    double power_w;
+    OscillatorSolution cell;  ///< with a recording over the periods after which the time grid comes round
 };
 
 /// Free cell at `points` per period: the step belongs to the frequency that is found at this very step.
@@ -61,14 +109,15 @@ FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& 
     double reference = guess_hz;
     for (int round = 0; round < max_frequency_rounds; ++round) {
         const double time = free_run_relaxations * relaxation + free_run_periods / reference;
-        const OscillatorSolution free = run_bench(substrate, engine, cell, reference, points, calibration, time, run).front();
-        if (free.stop == problem::Stop::never_started || free.stop == problem::Stop::collapsed || free.amplitude <= 0.0)
-            throw ModelError{fmt::format("{}: the free cell does not oscillate (amplitude {:.3g} {} after {:.3g} s). Raise its loop gain.",
-                                         substrate.cell(), free.amplitude, substrate.amplitude_unit(), time)};
+        OscillatorSolution free = run_bench(substrate, engine, cell, reference, points, calibration, time, run, problem::grid_periods).front();
+        if (free.stop != problem::Stop::time_limit || free.amplitude <= 0.0)
+            throw ModelError{fmt::format("{}: the free cell {} (amplitude {:.3g} {} after {:.3g} s). Raise its loop gain.", substrate.cell(),
+                                         free.stop == problem::Stop::multimode ? "runs at a harmonic or in another mode" : "does not oscillate",
+                                         free.amplitude, substrate.amplitude_unit(), time)};
         const double found = reference + free.frequency_difference / turn;
         if (!(found > 0.0) || !std::isfinite(found))
             throw ModelError{fmt::format("{}: no oscillation near {:.4g} Hz was found", substrate.cell(), guess_hz)};
-        if (std::abs(found - reference) <= frequency_agreement * reference) return {found, free.amplitude, free.mean_power};
+        if (std::abs(found - reference) <= frequency_agreement * reference) return {found, std::move(free)};
         reference = found;
     }
     throw ModelError{fmt::format("{}: the free-running frequency near {:.4g} Hz does not settle to {:g} in {} rounds (jitter, or two modes)",
@@ -81,7 +130,7 @@ double extrapolated_frequency(const substrates::Substrate& substrate, const engi
     std::array<double, 3> f{c.frequency_at_step_hz};
     std::array<double, 3> h2{};  // in units of the squared period
     for (std::size_t k = 0; k < f.size(); ++k) {
-        const int finer = points << k;
+        const int finer = points + points * static_cast<int>(k) / 2;
         h2[k] = std::pow(problem::steps_per_period(finer), -2.0);
         if (k > 0) f[k] = free_run(substrate, engine, f[k - 1], finer, c, run).frequency_hz;
     }
@@ -90,39 +139,147 @@ double extrapolated_frequency(const substrates::Substrate& substrate, const engi
     return f.back();
 }
 
-/// Offset at drive 0.25, slope and largest residual of the raw phase error over the drives.
-void measure_phase_error(const substrates::Substrate& substrate, const engines::Engine& engine, int points, Calibration& c, double rate_estimate,
-                         const engines::RunOptions& run) {
-    std::vector<double> error;
-    for (const double drive : phase_error_drives) {
+/// States of a free cell over one period out of its recording, [samples x states], sample k at phase 2 pi k/samples. The recording spans the periods
+/// after which the grid comes round, so that its points, sorted by phase, lie eight times closer than in one period.
+Eigen::MatrixXd sampled_limit_cycle(const FreeRun& free, const std::vector<problem::StateNode>& states) {
+    constexpr Eigen::Index samples = 512;  // linear between them: a sine within 2e-5 of its amplitude
+    const problem::Recording& recording = free.cell.recording;
+    Eigen::MatrixXd cycle(samples, static_cast<Eigen::Index>(states.size()));
+    std::vector<std::pair<double, std::size_t>> order;  // part of a turn, point
+    std::vector<double> turns;                          // whole turns before it
+    for (std::size_t k = 0; k < recording.time.size(); ++k) {
+        const double angle = free.frequency_hz * recording.time[k] + free.cell.phase / turn;
+        turns.push_back(std::floor(angle));
+        order.emplace_back(angle - turns.back(), k);
+    }
+    std::sort(order.begin(), order.end());
+    for (std::size_t s = 0; s < states.size(); ++s) {
+        const auto value = [&](std::size_t place) {
+            return recording.states[s][order[place].second] - states[s].winding * turns[order[place].second];
+        };
+        std::size_t after = 0;
+        for (Eigen::Index k = 0; k < samples; ++k) {
+            const double wanted = static_cast<double>(k) / static_cast<double>(samples);
+            while (after < order.size() && order[after].first < wanted) ++after;
+            const bool first = after == 0;
+            const bool last = after == order.size();
+            const std::size_t before = first ? order.size() - 1 : after - 1;
+            const std::size_t next = last ? 0 : after;
+            const double x0 = order[before].first - (first ? 1.0 : 0.0);
+            const double x1 = order[next].first + (last ? 1.0 : 0.0);
+            const double y0 = value(before) - (first ? states[s].winding : 0.0);
+            const double y1 = value(next) + (last ? states[s].winding : 0.0);
+            cycle(k, static_cast<Eigen::Index>(s)) = y0 + (y1 - y0) * (wanted - x0) / (x1 - x0);
+        }
+    }
+    return cycle;
+}
+
+/// Rate [1/s] at which a phase comes back to its final value, tan(distance/2) ~ e^(-rate t) (Adler 1946): least squares over the samples between
+/// 20 and 0.5 degrees; 0 if there are fewer than three.
+double return_rate(const OscillatorSolution& cell) {
+    const double far = radians(20.0);
+    const double near = radians(0.5);  // the calibration's runs end 1e-4 deg from equilibrium
+    const problem::Trajectory& log = cell.trajectory;
+    std::vector<double> time;
+    std::vector<double> logarithm;
+    for (std::size_t k = log.size(); k-- > 0;) {  // from the end: only the last approach
+        const double distance = std::abs(wrap(log.phase(k) - cell.phase));
+        if (distance > far) break;
+        if (distance < near) continue;
+        time.push_back(log.times()[k]);
+        logarithm.push_back(std::log(std::tan(0.5 * distance)));
+    }
+    if (time.size() < 3) return 0.0;
+    const auto n = static_cast<Eigen::Index>(time.size());
+    Eigen::MatrixXd line(n, 2);
+    line.col(0).setOnes();
+    line.col(1) = Eigen::Map<const Eigen::VectorXd>(time.data(), n).array() - time.back();
+    const Eigen::Vector2d fit = line.colPivHouseholderQr().solve(Eigen::Map<const Eigen::VectorXd>(logarithm.data(), n));
+    return -fit(1);
+}
+
+/// What single cells show when they are driven on frequency, one row per drive.
+struct DrivenCells {
+    Eigen::VectorXd error;        ///< [drives] [rad] raw phase, of the fundamental, minus the direction of the drive
+    Eigen::MatrixXd deformation;  ///< [drives x phase terms] [rad] less its reference
+    Eigen::VectorXd rate;         ///< [drives] [rad/s] return rate over drive; 0 = not seen
+};
+
+DrivenCells drive_cells(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double rate_estimate,
+                        const engines::RunOptions& run) {
+    constexpr auto drives = static_cast<Eigen::Index>(phase_error_drives.size());
+    DrivenCells seen{Eigen::VectorXd(drives), Eigen::MatrixXd(drives, static_cast<Eigen::Index>(c.phase_terms.size())), Eigen::VectorXd(drives)};
+    const double count = static_cast<double>(drive_directions.size());
+    double expected = 0.0;                     // raw error of the drive before, to start the next one at a known distance
+    for (Eigen::Index d = drives; d-- > 0;) {  // strong drives first: theirs are the short runs
+        const double drive = phase_error_drives[static_cast<std::size_t>(d)];
         std::vector<BenchCell> cells;
-        for (const double direction : drive_directions) cells.push_back({direction, std::polar(drive, direction), 0.0});
+        for (const double direction : drive_directions) cells.push_back({direction + expected + start_ahead, std::polar(drive, direction), 0.0});
         const double time = phase_error_time_constants / (rate_estimate * drive) + free_run_relaxations * substrate.estimate().relaxation_time_s;
         const auto locked = run_bench(substrate, engine, cells, c.frequency_at_step_hz, points, c, time, run);
-        double sum = 0.0;
         for (const OscillatorSolution& cell : locked)
-            if (cell.amplitude <= 0.0 || cell.stop == problem::Stop::never_started || cell.stop == problem::Stop::collapsed ||
+            if (cell.amplitude <= 0.0 || cell.stop != problem::Stop::time_limit ||
                 std::abs(cell.frequency_difference) > locked_drift * rate_estimate * drive)
                 throw ModelError{
                     fmt::format("{}: a cell driven at {:g} of full scale does not lock to a drive at its own frequency (it drifts at {:.3g} rad/s). "
                                 "Lower injection.",
                                 substrate.cell(), drive, cell.frequency_difference)};
-        for (std::size_t k = 0; k < cells.size(); ++k) sum += wrap(locked[k].phase - drive_directions[k]);
-        error.push_back(sum / static_cast<double>(cells.size()));
+        const double first = wrap(locked.front().phase - drive_directions.front());
+        seen.error(d) = first;
+        seen.deformation.row(d).setZero();
+        seen.rate(d) = 0.0;
+        for (std::size_t k = 0; k < cells.size(); ++k) {
+            seen.error(d) += wrap(locked[k].phase - drive_directions[k] - first) / count;
+            for (std::size_t h = 0; h < c.phase_terms.size(); ++h)
+                seen.deformation(d, static_cast<Eigen::Index>(h)) += wrap(locked[k].deformation[h] - c.phase_terms[h].reference) / count;
+            seen.rate(d) += return_rate(locked[k]) / drive / count;
+        }
+        expected = seen.error(d);
     }
-    const auto at_offset_drive =
-        static_cast<std::size_t>(std::find(phase_error_drives.begin(), phase_error_drives.end(), problem::offset_drive) - phase_error_drives.begin());
-    c.offset_rad = error[at_offset_drive];
-    double numerator = 0.0;
-    double denominator = 0.0;
-    for (std::size_t k = 0; k < error.size(); ++k) {
-        const double x = phase_error_drives[k] - problem::offset_drive;
-        numerator += x * (error[k] - c.offset_rad);
-        denominator += x * x;
+    return seen;
+}
+
+/// Factors of the harmonics: what makes error + sum of factor deformation the same for every drive, by least squares.
+void fit_phase_terms(const DrivenCells& seen, Calibration& c) {
+    const Eigen::Index terms = seen.deformation.cols();
+    if (terms == 0) return;
+    Eigen::MatrixXd model(seen.error.size(), terms + 1);
+    model << -seen.deformation, Eigen::VectorXd::Ones(seen.error.size());
+    const Eigen::VectorXd fit = model.colPivHouseholderQr().solve(seen.error);
+    for (Eigen::Index h = 0; h < terms; ++h) c.phase_terms[static_cast<std::size_t>(h)].factor = fit(h);
+}
+
+/// Offset at drive 0.25, slope and largest residual of the raw phase error over the drives.
+void fit_phase_error(const Eigen::VectorXd& error, Calibration& c) {
+    const auto at_offset_drive = std::find(phase_error_drives.begin(), phase_error_drives.end(), problem::offset_drive) - phase_error_drives.begin();
+    c.offset_rad = error(at_offset_drive);
+    const Eigen::VectorXd x = Eigen::Map<const Eigen::VectorXd>(phase_error_drives.data(), error.size()).array() - problem::offset_drive;
+    c.slope_rad = x.dot((error.array() - c.offset_rad).matrix()) / x.squaredNorm();
+    c.residual_rad = 0.0;
+    for (Eigen::Index k = 0; k < error.size(); ++k)
+        c.residual_rad = std::max(c.residual_rad, std::abs(error(k) - problem::raw_phase_error(c, phase_error_drives[static_cast<std::size_t>(k)])));
+}
+
+/// Return rates as K/(1 + softening drive): a line in 1/rate.
+void fit_relaxation(const Eigen::VectorXd& rate, Calibration& c) {
+    std::vector<double> drive;
+    std::vector<double> inverse;
+    for (Eigen::Index k = 0; k < rate.size(); ++k) {
+        if (!(rate(k) > 0.0)) continue;
+        drive.push_back(phase_error_drives[static_cast<std::size_t>(k)]);
+        inverse.push_back(1.0 / rate(k));
     }
-    c.slope_rad = numerator / denominator;
-    for (std::size_t k = 0; k < error.size(); ++k)
-        c.residual_rad = std::max(c.residual_rad, std::abs(error[k] - problem::raw_phase_error(c, phase_error_drives[k])));
+    c.relaxation_rate = c.coupling_rate;
+    c.relaxation_softening = 0.0;
+    if (drive.size() < 3) return;  // returns faster than the periods can show
+    const auto n = static_cast<Eigen::Index>(drive.size());
+    Eigen::MatrixXd line(n, 2);
+    line.col(0).setOnes();
+    line.col(1) = Eigen::Map<const Eigen::VectorXd>(drive.data(), n);
+    const Eigen::Vector2d fit = line.colPivHouseholderQr().solve(Eigen::Map<const Eigen::VectorXd>(inverse.data(), n));
+    c.relaxation_rate = 1.0 / fit(0);
+    c.relaxation_softening = fit(1) / fit(0);
 }
 
 /// Mean beat rate [rad/s] of a driven cell against its drive, from the first to the last passage of whole turns; 0 if it slipped fewer than three
@@ -229,10 +386,13 @@ Calibration calibrate(const substrates::Substrate& substrate, const engines::Eng
     c.dimensionless = false;
     c.amplitude_unit = substrate.amplitude_unit();
     c.relaxation_time_s = estimate.relaxation_time_s;
-    const FreeRun at_step = free_run(substrate, engine, estimate.frequency_hz, points, c, quiet);
+    for (const int order : substrate.read_harmonics()) c.phase_terms.push_back({order, 0.0, 0.0});
+    const FreeRun at_step = free_run(substrate, engine, coarse_frequency(substrate, engine, points, quiet), points, c, quiet);
     c.frequency_at_step_hz = at_step.frequency_hz;
-    c.amplitude = at_step.amplitude;
-    c.power_w = at_step.power_w;
+    c.amplitude = at_step.cell.amplitude;
+    c.power_w = at_step.cell.mean_power;
+    for (std::size_t h = 0; h < c.phase_terms.size(); ++h) c.phase_terms[h].reference = at_step.cell.deformation[h];
+    c.limit_cycle = sampled_limit_cycle(at_step, substrate.bench({}, c.frequency_at_step_hz, points, c).cell.states);
     tell(0.1);
     c.frequency_hz = extrapolated_frequency(substrate, engine, points, c, quiet);
     c.reference_current_a = substrate.reference_current(c.amplitude, c.frequency_at_step_hz);
@@ -244,7 +404,12 @@ Calibration calibrate(const substrates::Substrate& substrate, const engines::Eng
     c.coupling_rate = 0.5 * (upper + lower);
     c.lock_range_low_hz = c.frequency_at_step_hz - lower / turn;
     c.lock_range_high_hz = c.frequency_at_step_hz + upper / turn;
-    measure_phase_error(substrate, engine, points, c, c.coupling_rate, quiet);
+    const DrivenCells seen = drive_cells(substrate, engine, points, c, c.coupling_rate, quiet);
+    fit_phase_terms(seen, c);
+    Eigen::VectorXd error = seen.error;
+    for (Eigen::Index h = 0; h < seen.deformation.cols(); ++h) error += c.phase_terms[static_cast<std::size_t>(h)].factor * seen.deformation.col(h);
+    fit_phase_error(error, c);
+    fit_relaxation(seen.rate, c);
     tell(1.0);
     return c;
 }

@@ -20,7 +20,7 @@ namespace {
 using problem::Calibration;
 
 /// Changes whenever calibrate() measures differently: entries of older programs are then not found.
-constexpr std::string_view procedure = "entrain.calibration/4";
+constexpr std::string_view procedure = "entrain.calibration/5";
 
 /// One list of the stored numbers serves writing and reading.
 template <class C, class Visit>
@@ -31,6 +31,8 @@ void fields(C& c, Visit&& visit) {
     visit("power_w", c.power_w);
     visit("reference_current_a", c.reference_current_a);
     visit("coupling_rate_rad_per_s", c.coupling_rate);
+    visit("relaxation_rate_rad_per_s", c.relaxation_rate);
+    visit("relaxation_softening", c.relaxation_softening);
     visit("lock_range_low_hz", c.lock_range_low_hz);
     visit("lock_range_high_hz", c.lock_range_high_hz);
     visit("offset_rad", c.offset_rad);
@@ -43,6 +45,11 @@ io::Json to_json(const Calibration& c) {
     io::Json json;
     fields(c, [&](const char* name, double value) { json[name] = io::number_or_null(value); });
     json["amplitude_unit"] = c.amplitude_unit;
+    json["phase_terms"] = io::Json::array();
+    for (const problem::PhaseTerm& term : c.phase_terms)
+        json["phase_terms"].push_back({{"order", term.order}, {"factor", term.factor}, {"reference_rad", term.reference}});
+    json["limit_cycle"] = io::Json::array();
+    for (const auto& sample : c.limit_cycle.rowwise()) json["limit_cycle"].push_back(std::vector<double>(sample.begin(), sample.end()));
     return json;
 }
 
@@ -57,6 +64,14 @@ std::optional<Calibration> load(const std::filesystem::path& file, const std::st
             if (!body.at(name).is_null()) value = body.at(name).get<double>();
         });
         c.amplitude_unit = body.at("amplitude_unit").get<std::string>();
+        for (const io::Json& term : body.at("phase_terms"))
+            c.phase_terms.push_back({term.at("order").get<int>(), term.at("factor").get<double>(), term.at("reference_rad").get<double>()});
+        const io::Json& cycle = body.at("limit_cycle");
+        for (std::size_t k = 0; k < cycle.size(); ++k) {
+            const auto sample = cycle[k].get<std::vector<double>>();
+            if (k == 0) c.limit_cycle.resize(static_cast<Eigen::Index>(cycle.size()), static_cast<Eigen::Index>(sample.size()));
+            for (std::size_t s = 0; s < sample.size(); ++s) c.limit_cycle(static_cast<Eigen::Index>(k), static_cast<Eigen::Index>(s)) = sample[s];
+        }
         return c;
     } catch (const std::exception&) {
         return std::nullopt;  // missing or damaged: measured again

@@ -49,7 +49,8 @@ problem::SettlingRule settling_rule(const problem::Instance& instance, const Rea
     problem::SettlingRule rule;
     rule.tolerance = readout.settle_tolerance;
     const Index n = instance.drive.rows();
-    rule.rate = instance.calibration.coupling_rate * instance.drive.rowwise().norm();
+    rule.rate = instance.coupling_rate.cwiseProduct(instance.drive.rowwise().norm());
+    rule.noisy = instance.noise_density > 0.0;
     if (instance.calibration.dimensionless) {
         rule.max_time = VectorXd::Constant(n, std::numeric_limits<double>::infinity());
     } else if (readout.max_periods) {
@@ -58,7 +59,7 @@ problem::SettlingRule settling_rule(const problem::Instance& instance, const Rea
         const VectorXd load = network::row_sum(instance.network);
         rule.max_time.resize(n);
         for (Index i = 0; i < n; ++i) {
-            const double rate = instance.calibration.coupling_rate * patience_drive *
+            const double rate = problem::coupling_rate_at(instance.calibration, patience_drive) * patience_drive *
                                 (load(i) > 0.0 ? std::max(load(i), least_load) : 1.0);  // no load: nothing to wait for
             rule.max_time(i) = patience_margin * problem::predicted_settling_time(rate, patience_angle, rule.remaining.value()) + fit_windows / rate;
         }

@@ -29,9 +29,11 @@ problem::Instance map_without_disorder(const network::OscillatorNetwork& network
     instance.drive = network::anchor_drive(instance.network);
     // A detuning the mechanism asks for is in units of the un-normalised weights. A row without weights has no such unit: its oscillator is undriven
     // anyway.
+    instance.coupling_rate.resize(n);
+    for (Eigen::Index i = 0; i < n; ++i) instance.coupling_rate(i) = problem::coupling_rate_at(calibration, instance.drive.row(i).norm());
     instance.detuning.resize(n);
     for (Eigen::Index i = 0; i < n; ++i)
-        instance.detuning(i) = instance.row_scale(i) > 0.0 ? calibration.coupling_rate * network.detuning(i) / instance.row_scale(i) : 0.0;
+        instance.detuning(i) = instance.row_scale(i) > 0.0 ? instance.coupling_rate(i) * network.detuning(i) / instance.row_scale(i) : 0.0;
     instance.deviation = Eigen::VectorXd::Zero(n);
     instance.nominal_raw_shift = Eigen::VectorXd::Zero(n);
     for (Eigen::Index i = 0; i < n; ++i) instance.nominal_raw_shift(i) = problem::raw_phase_error(calibration, instance.drive.row(i).norm());
@@ -39,13 +41,13 @@ problem::Instance map_without_disorder(const network::OscillatorNetwork& network
 }
 
 problem::ExactProblem exact_problem(const problem::Instance& instance, const problem::SettlingRule& rule) {
-    return {instance.network.dimension, instance.calibration.coupling_rate * instance.drive,
+    return {instance.network.dimension, instance.coupling_rate.asDiagonal() * instance.drive,
             instance.detuning,          instance.nominal_raw_shift,
             instance.network.start,     rule};
 }
 
 problem::PhaseProblem phase_problem(const problem::Instance& instance, const problem::SettlingRule& rule) {
-    return {instance.network, instance.calibration.coupling_rate, instance.detuning, instance.nominal_raw_shift, rule};
+    return {instance.network, instance.coupling_rate, instance.detuning, instance.nominal_raw_shift, rule};
 }
 
 }  // namespace entrain::substrates

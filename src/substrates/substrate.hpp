@@ -47,8 +47,10 @@ struct Mapping {
 /// Deviations of real hardware. All off by default.
 struct Nonidealities {
     double frequency_disorder = 0.0;  ///< sigma of df/f (ideal: of the detuning in units of |h|)
+    Kelvin temperature{0.0};          ///< of thermal noise; 0 = none
     void describe(FieldVisitor& visitor) {
         visitor.number("frequency_disorder", frequency_disorder, fraction, "sigma of df/f between cells (ideal: of the detuning in units of |h|)");
+        visitor.quantity("temperature", temperature, non_negative, "of thermal noise, 0 K = none; needs readout.read_time: fixed");
     }
 };
 
@@ -61,8 +63,8 @@ struct BenchCell {
 
 /// Rough figures before anything is measured: first guess of the calibration, durations of its runs. From formulas, not from simulation.
 struct Estimate {
-    double frequency_hz = 0.0;
-    double coupling_rate = 0.0;      ///< [rad/s] K at full scale
+    double frequency_hz = 0.0;       ///< within a factor of three
+    double coupling_rate = 0.0;      ///< [rad/s] K at full scale, within a factor of two
     double relaxation_time_s = 0.0;  ///< amplitude relaxation
 };
 
@@ -97,6 +99,10 @@ class Substrate {
     [[nodiscard]] virtual double injection() const { return 0.0; }
     [[nodiscard]] virtual std::string cell() const { return ""; }
     [[nodiscard]] virtual std::string amplitude_unit() const { return "V"; }
+    /// What engine.points_per_period is if the configuration does not say.
+    [[nodiscard]] virtual int default_points_per_period() const { return 50; }
+    /// Harmonics of the read voltage whose phases tell how far the waveform is deformed: their factors are calibrated.
+    [[nodiscard]] virtual std::vector<int> read_harmonics() const { return {}; }
 
     /// What the ledger needs to know of a calibrated cell.
     [[nodiscard]] virtual problem::EnergyModel energy_model(const problem::Calibration& /*calibration*/) const { return {}; }

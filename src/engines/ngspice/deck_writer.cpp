@@ -65,9 +65,10 @@ std::vector<std::string> cell_lines(const problem::CircuitProblem& problem) {
 
 std::string options_line(const problem::CircuitProblem& problem) {
     // trtol switches the local-error step control off, so that every step is the same: it would change the numerical frequency between free and
-    // locked runs. reltol decides when Newton stops: with ngspice's 1e-3 it stops early enough to be seen in the phase. abstol and vntol are
-    // ngspice's own, 1e-6 of the volts and 1e-9 of the milliamperes of a cell, and stand here so that no start file changes them.
-    return fmt::format(".options method={} reltol={} abstol=1e-12 vntol=1e-6 trtol=1e6", word(problem.method), number(problem.reltol));
+    // locked runs. The others stand here so that no start file changes them.
+    const problem::Integration& rule = problem.integration;
+    return fmt::format(".options method={} reltol={} abstol={} vntol={} trtol=1e6", word(rule.method), number(rule.reltol), number(rule.abstol),
+                       number(rule.vntol));
 }
 
 /// Instance parameters: the common ones, each replaced by the cell's own of the same name.
@@ -93,12 +94,20 @@ std::string instance(const problem::CircuitProblem& problem, const problem::Cell
     return line;
 }
 
-/// SIN card arguments of cos(w t + phase): ngspice's last argument is the phase of a sine in degrees.
-std::string cosine(const std::string& frequency, double phase) { return fmt::format("SIN(0 1 {} 0 0 {})", frequency, number(degrees(phase) + 90.0)); }
+/// SIN card arguments of an anchor, mean + amplitude cos(w t + phase): ngspice's last argument is the phase of a sine in degrees.
+std::string cosine(const problem::CircuitProblem& problem, const std::string& frequency, double phase) {
+    const bool resistive = problem.summing == problem::Summing::resistive;
+    const double scale = resistive ? 1.0 / problem.volt_scale : 1.0;  // a transconductance turns one netlist volt into physical amperes
+    return fmt::format("SIN({} {} {} 0 0 {})", number(scale * problem.anchor_mean_v), number(scale * problem.anchor_amplitude_v), frequency,
+                       number(degrees(phase) + 90.0));
+}
 
-/// Transconductance that injects into inject_plus: a G source drives its current from its first node through itself to the second.
-std::string crosspoint(std::size_t index, const std::string& plus, const std::string& minus, const std::string& anchor, double siemens) {
-    return fmt::format("gx{} {} {} {} 0 {}", index, minus, plus, anchor, number(siemens));
+/// Conductance, or transconductance that injects into inject_plus: a G source drives its current from its first node through itself to the second.
+std::string crosspoint(const problem::CircuitProblem& problem, std::size_t index, const std::string& plus, const std::string& minus,
+                       const std::string& anchor, double siemens) {
+    if (problem.summing == problem::Summing::resistive)
+        return fmt::format("rx{} {} {} {}", index, plus, anchor, number(problem.ampere_scale / (siemens * problem.volt_scale)));
+    return fmt::format("gx{} {} {} {} 0 {}", index, minus, plus, anchor, number(siemens / problem.ampere_scale));
 }
 
 }  // namespace
@@ -137,14 +146,20 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
             signal.current = fmt::format("v.x{}.{}#branch", k, lower_case(word(port.active_branch)));
         }
         netlist.signals.push_back(std::move(signal));
-        if (problem.crossbar == problem::Crossbar::reduced) {
-            // No dc value: ngspice 39 crashes on `dc v external`.
-            netlist.lines.push_back(fmt::format("i{} {} {} external", k, node(port.inject_minus), node(port.inject_plus)));
-            netlist.sources.push_back({cell.injection, cell.drive_offset_hz});
-        } else if (cell.drive_offset_hz != 0.0) {
+        const bool reduced = problem.crossbar == problem::Crossbar::reduced;
+        if (!reduced && cell.drive_offset_hz != 0.0)
             throw std::logic_error{"a full crossbar has one anchor frequency; benches with drive offsets need the reduced one"};
+        if (reduced || cell.noise_density > 0.0) {
+            // No dc value: ngspice 39 crashes on `dc v external`.
+            netlist.lines.push_back(fmt::format("i{} {} {} external", netlist.sources.size(), node(port.inject_minus), node(port.inject_plus)));
+            const double noise_rms = std::sqrt(0.5 * cell.noise_density / problem::step_s(problem));  // [A]
+            netlist.sources.push_back(
+                {(reduced ? cell.injection : 0.0) / problem.ampere_scale, cell.drive_offset_hz, noise_rms / problem.ampere_scale, cell.noise_seed});
         }
     }
+    if (problem.recorded_periods > 0)
+        for (std::size_t k = 0; k < cells.size(); ++k)
+            for (const problem::StateNode& state : port.states) netlist.signals.push_back({node_of(k)(state.pin), "", Power::none, "", 0.0});
     if (problem.crossbar == problem::Crossbar::full) {
         std::set<std::uint32_t> anchors;
         for (const problem::Crosspoint& c : problem.crosspoints) {
@@ -153,10 +168,10 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
             const auto node = node_of(found->second);
             anchors.insert(c.anchor);
             netlist.lines.push_back(
-                crosspoint(netlist.lines.size(), node(port.inject_plus), node(port.inject_minus), fmt::format("a{}", c.anchor), c.siemens));
+                crosspoint(problem, netlist.lines.size(), node(port.inject_plus), node(port.inject_minus), fmt::format("a{}", c.anchor), c.siemens));
         }
         for (const std::uint32_t a : anchors)
-            netlist.lines.push_back(fmt::format("va{0} a{0} 0 {1}", a, cosine(number(problem.reference_hz), problem.anchors[a].phase)));
+            netlist.lines.push_back(fmt::format("va{0} a{0} 0 {1}", a, cosine(problem, number(problem.reference_hz), problem.anchors[a].phase)));
     }
     netlist.lines.push_back(options_line(problem));
     netlist.lines.push_back(fmt::format(".tran {0} {1} 0 {0} uic", number(problem::step_s(problem)), number(stop_time)));
@@ -171,14 +186,25 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
     const double save_from = readout.all_waves ? 0.0 : stop - saved_periods / problem.reference_hz;
 
     std::string text = title(problem) + "\n";
+    std::string harmonics = "{\"order\": 1, \"factor\": 1}";
+    for (const problem::PhaseTerm& term : problem.phase_terms)
+        harmonics +=
+            fmt::format(", {{\"order\": {}, \"factor\": {}, \"reference_rad\": {}}}", term.order, number(term.factor), number(term.reference));
     text += fmt::format(
-        "* entrain-readout {{\"frequency_hz\": {}, \"harmonics\": [{{\"order\": 1, \"factor\": 1}}], \"offset_rad\": {}, \"slope_rad\": {}, "
-        "\"offset_drive\": {}, \"sign\": {}, \"volt_scale\": {}, \"ampere_scale\": {}}}\n",
-        number(problem.reference_hz), number(readout.offset_rad), number(readout.slope_rad), problem::offset_drive, readout.sign,
-        number(readout.volt_scale), number(readout.ampere_scale));
+        "* entrain-readout {{\"frequency_hz\": {}, \"harmonics\": [{}], \"offset_rad\": {}, \"slope_rad\": {}, \"offset_drive\": {}, \"sign\": {}, "
+        "\"volt_scale\": {}, \"ampere_scale\": {}}}\n",
+        number(problem.reference_hz), harmonics, number(readout.offset_rad), number(readout.slope_rad), problem::offset_drive, readout.sign,
+        number(problem.volt_scale), number(problem.ampere_scale));
     text +=
-        "* Run: ngspice -b FILE -r FILE.raw. The phase of osc_<head>_<token> is that of its fundamental relative to cos(2 pi frequency t), times "
+        "* Run: ngspice -b FILE -r FILE.raw. The phase of osc_<head>_<token> is that of its fundamental V1 relative to cos(2 pi frequency t), times "
         "sign, minus offset.\n";
+    if (!problem.phase_terms.empty())
+        text +=
+            "* Harmonics of order k > 1 correct it: arg V1 + sum of factor wrap(arg Vk - k arg V1 - reference), wrapped into [-pi, pi). Netlist "
+            "volts and "
+            "amperes times the scales are physical ones.\n";
+    if (!problem.cells.empty() && problem.cells.front().noise_density > 0.0)
+        text += "* Without the thermal noise that the run had: a deck's sources would draw other deviates.\n";
     text +=
         fmt::format(".param reference_hz={}   $ [Hz] of the anchors: the free cell's frequency at this very step\n", number(problem.reference_hz));
     text += fmt::format(".param step_s={}   $ [s] fixed, {} steps a period\n", number(problem::step_s(problem)),
@@ -213,9 +239,10 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
     for (std::size_t i = 0; i < problem.crosspoints.size(); ++i) {
         const problem::Crosspoint& c = problem.crosspoints[i];
         anchors.insert(c.anchor);
-        text += crosspoint(i, plus_nodes[c.cell], minus_nodes[c.cell], anchor(c.anchor), c.siemens) + "\n";
+        text += crosspoint(problem, i, plus_nodes[c.cell], minus_nodes[c.cell], anchor(c.anchor), c.siemens) + "\n";
     }
-    for (const std::uint32_t a : anchors) text += fmt::format("v{0} {0} 0 {1}\n", anchor(a), cosine("{reference_hz}", problem.anchors[a].phase));
+    for (const std::uint32_t a : anchors)
+        text += fmt::format("v{0} {0} 0 {1}\n", anchor(a), cosine(problem, "{reference_hz}", problem.anchors[a].phase));
     text += options_line(problem) + "\n";
     text += ".tran {step_s} {stop_s} {save_from_s} {step_s} uic\n";
     text += fmt::format(".save{}\n", readout.all_waves ? " all" : saved);

@@ -16,8 +16,8 @@ namespace entrain::engines::ngspice {
 /// Part of a circuit problem as the worker simulates it.
 struct Netlist {
     std::vector<std::string> lines;
-    std::vector<Signal> signals;          ///< one per cell, in the order of `cells`
-    std::vector<ExternalSource> sources;  ///< reduced crossbar: one per cell; full: none
+    std::vector<Signal> signals;          ///< one per cell, in the order of `cells`; of benches that record, then one per state of each cell
+    std::vector<ExternalSource> sources;  ///< one per cell with a reduced crossbar or with noise
 };
 
 /// The netlist of the problem's `cells` up to `stop_time` [s]. It saves nothing: points are taken as they stream by. Test benches with drive offsets

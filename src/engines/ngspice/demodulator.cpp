@@ -17,6 +17,7 @@ Demodulator::Demodulator(double frequency, std::size_t signals, std::vector<std:
       value_before_(signals),
       value_after_(signals),
       value_sum_(signals),
+      square_sum_(signals),
       power_before_(signals),
       power_after_(signals),
       power_sum_(signals),
@@ -58,6 +59,7 @@ void Demodulator::accumulate(double weight_before, double weight_after) {
         const double before = weight_before * value_before_[s];
         const double after = weight_after * value_after_[s];
         value_sum_[s] += before + after;
+        square_sum_[s] += before * value_before_[s] + after * value_after_[s];
         power_sum_[s] += weight_before * power_before_[s] + weight_after * power_after_[s];
         for (std::size_t h = 0; h < n; ++h) product_sum_[s * n + h] += before * clock_before_[h] + after * clock_after_[h];
     }
@@ -73,10 +75,12 @@ void Demodulator::close_period() {
             done_.push_back(c.imag());
         }
         done_.push_back(mean);
+        done_.push_back(square_sum_[s] * frequency_ - mean * mean);
         done_.push_back(power_sum_[s] * frequency_);
     }
     std::ranges::fill(clock_sum_, 0.0);
     std::ranges::fill(value_sum_, 0.0);
+    std::ranges::fill(square_sum_, 0.0);
     std::ranges::fill(power_sum_, 0.0);
     std::ranges::fill(product_sum_, 0.0);
     ++period_;

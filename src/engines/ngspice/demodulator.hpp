@@ -9,7 +9,7 @@
 
 namespace entrain::engines::ngspice {
 
-/// Mean, power and harmonics of each signal over every whole period of the clock, while the points stream by:
+/// Mean, mean square, power and harmonics of each signal over every whole period of the clock, while the points stream by:
 ///     c_n = 2/T * integral over [k T, (k + 1) T] of (v - mean) exp(-i n w t) dt,    so that v contains |c_n| cos(n w t + arg c_n)
 /// by the trapezoidal rule on the actual points; the sample on a period's boundary is interpolated linearly in the integrand. For a periodic signal
 /// on a uniform grid of T/h points this is exact for all harmonics below T/h - n wherever the grid lies, because the two parts of the cut interval
@@ -39,7 +39,7 @@ class Demodulator {
     std::vector<double> done_;
     // At the point before and at this one; sums over the open period.
     std::vector<std::complex<double>> clock_before_, clock_after_, clock_sum_;  ///< exp(-i n w t) by harmonic
-    std::vector<double> value_before_, value_after_, value_sum_;
+    std::vector<double> value_before_, value_after_, value_sum_, square_sum_;
     std::vector<double> power_before_, power_after_, power_sum_;
     std::vector<std::complex<double>> product_sum_;  ///< value times clock, [signal x harmonic]
 };

@@ -9,6 +9,7 @@
 #include <limits>
 #include <mutex>
 #include <numbers>
+#include <numeric>
 #include <optional>
 #include <thread>
 
@@ -100,7 +101,9 @@ class ChunkRun {
     /// WorkerLost if the worker is of no more use; a simulation that failed is in the outcome.
     [[nodiscard]] ChunkOutcome simulate(Worker& worker, Seconds deadline) const {
         const Patience patience{after(deadline), run_.progress.stop};
-        std::vector<OscillatorLog> logs(cells_.size(), OscillatorLog{period_, problem_.start_amplitude});
+        std::vector<OscillatorLog> logs(cells_.size(), OscillatorLog{period_, problem_.start_amplitude, problem_.phase_terms});
+        std::vector<std::int32_t> harmonics{1};
+        for (const problem::PhaseTerm& term : problem_.phase_terms) harmonics.push_back(term.order);
         const double limit = periods_limit();
         Netlist netlist = worker_netlist(problem_, cells_, std::max(limit + 1.0, shortest_run) * period_);
         Load load{std::move(netlist.lines),
@@ -108,9 +111,16 @@ class ChunkRun {
                   std::move(netlist.sources),
                   problem_.reference_hz,
                   std::max(limit + 1.0, shortest_run) * period_,
-                  {1},
+                  problem::step_s(problem_),
+                  std::move(harmonics),
                   {}};
         const std::unique_ptr<io::RawWriter> waves = open_waves(load);
+        std::vector<double> recorded;
+        if (problem_.recorded_periods > 0) {
+            load.waves.resize(load.signals.size());
+            std::iota(load.waves.begin(), load.waves.end(), 0U);
+        }
+        const double recorded_from = (limit - problem_.recorded_periods) * period_;
 
         ChunkOutcome outcome;
         Status status = worker.load(load, patience);
@@ -120,9 +130,14 @@ class ChunkRun {
             done = std::min(done + next, limit);
             status = worker.advance({done * period_, {}}, patience, [&](std::span<const double> points) {
                 const std::size_t width = load.waves.size() + 1;
-                for (std::size_t begin = 0; waves && begin + width <= points.size(); begin += width) waves->append(points.subspan(begin, width));
+                for (std::size_t begin = 0; begin + width <= points.size(); begin += width) {
+                    const auto point = points.subspan(begin, width);
+                    if (waves) waves->append(in_volts(point));
+                    if (problem_.recorded_periods > 0 && point.front() >= recorded_from && point.front() <= limit * period_)
+                        recorded.insert(recorded.end(), point.begin(), point.end());
+                }
             });
-            take(worker.read(patience), logs, done);
+            take(worker.read(patience), load, logs, done);
             fraction_ = std::max(fraction_.load(), done / limit);
             if (!status.category.empty() || done >= limit) break;
             if (problem_.fixed_time) continue;
@@ -142,6 +157,7 @@ class ChunkRun {
         for (std::size_t k = 0; k < cells_.size(); ++k) {
             if (!problem_.fixed_time) judge(logs[k], k);
             outcome.oscillators.push_back(problem_.fixed_time ? logs[k].bench_solution() : logs[k].solution());
+            if (problem_.recorded_periods > 0) outcome.oscillators.back().recording = recording(recorded, k);
         }
         return outcome;
     }
@@ -156,7 +172,7 @@ class ChunkRun {
     }
 
     bool judge(OscillatorLog& log, std::size_t k) const {
-        return log.judge(problem_.rule.rate(cells_[k]), problem_.rule.max_time(cells_[k]), problem_.rule.remaining);
+        return log.judge(problem_.rule.rate(cells_[k]), problem_.rule.max_time(cells_[k]), problem_.rule);
     }
 
     /// Periods to the next look at the trajectories.
@@ -169,14 +185,40 @@ class ChunkRun {
     }
 
     /// Appends whole periods up to `limit`; the pause comes a point or two later and may complete none beyond it.
-    void take(const Periods& periods, std::vector<OscillatorLog>& logs, double limit) const {
-        constexpr std::size_t width = 4;  // fundamental (re, im), mean, power
+    void take(const Periods& periods, const Load& load, std::vector<OscillatorLog>& logs, double limit) const {
+        const std::size_t orders = load.harmonics.size();
+        const std::size_t width = 2 * orders + 3;  // phasors (re, im), mean, mean square, power
+        const double volts = problem_.volt_scale;
         for (std::uint64_t p = 0; p < periods.count && static_cast<double>(periods.first + p) < limit; ++p) {
             for (std::size_t k = 0; k < logs.size(); ++k) {
-                const double* v = &periods.values[(p * logs.size() + k) * width];
-                logs[k].append({{v[0], v[1]}, v[3]});
+                const double* v = &periods.values[(p * load.signals.size() + k) * width];
+                PeriodSample sample{
+                    {volts * v[0], volts * v[1]}, {}, volts * volts * v[2 * orders + 1], volts * problem_.ampere_scale * v[2 * orders + 2]};
+                for (std::size_t h = 1; h < orders; ++h) sample.harmonics.emplace_back(volts * v[2 * h], volts * v[2 * h + 1]);
+                logs[k].append(sample);
             }
         }
+    }
+
+    /// A point of the waves, time first, in physical volts.
+    [[nodiscard]] std::vector<double> in_volts(std::span<const double> point) const {
+        std::vector<double> values{point.begin(), point.end()};
+        for (std::size_t k = 1; k < values.size(); ++k) values[k] *= problem_.volt_scale;
+        return values;
+    }
+
+    /// Waveforms of cell k out of points that hold time, the read port of every cell and the states of every cell.
+    [[nodiscard]] problem::Recording recording(const std::vector<double>& points, std::size_t k) const {
+        const std::size_t states = problem_.cell.states.size();
+        const std::size_t width = 1 + cells_.size() * (1 + states);
+        problem::Recording result;
+        result.states.resize(states);
+        for (std::size_t begin = 0; begin + width <= points.size(); begin += width) {
+            result.time.push_back(points[begin]);
+            result.read.push_back(points[begin + 1 + k]);
+            for (std::size_t s = 0; s < states; ++s) result.states[s].push_back(points[begin + 1 + cells_.size() + k * states + s]);
+        }
+        return result;
     }
 
     std::unique_ptr<io::RawWriter> open_waves(Load& load) const {

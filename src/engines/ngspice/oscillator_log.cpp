@@ -11,6 +11,7 @@ namespace entrain::engines::ngspice {
 namespace {
 
 constexpr double weak_share = 0.1;     // of the healthy amplitude: a tenth is no oscillation a reader could lock on
+constexpr double swing_share = 0.25;   // of the healthy one: a voltage that swings so much without a fundamental has its energy elsewhere
 constexpr double growth_share = 0.01;  // between two judgements: what grows less is not starting up
 
 /// Least-squares slope [rad/s] of the last third of the trajectory, of means over the periods after which the time grid comes round: one period's
@@ -46,7 +47,7 @@ double drift_of_last_third(const problem::Trajectory& trajectory) {
 }  // namespace
 
 void OscillatorLog::append(const PeriodSample& sample) {
-    const double raw = std::arg(sample.fundamental);
+    const double raw = read_phase(sample.fundamental, sample.harmonics);
     phase_ = count_ == 0 ? raw : phase_ + wrap(raw - phase_);
     const double taken = sample.power * period_;
     trajectory_.append(time() + 0.5 * period_, {&phase_, 1}, energy_ + 0.5 * taken);
@@ -54,6 +55,23 @@ void OscillatorLog::append(const PeriodSample& sample) {
     last_[count_ % last_.size()] = sample;
     largest_amplitude_ = std::max(largest_amplitude_, std::abs(sample.fundamental));
     ++count_;
+}
+
+/// Phase [rad] as the terms combine it from the harmonics.
+double OscillatorLog::read_phase(std::complex<double> fundamental, std::span<const std::complex<double>> harmonics) const {
+    double phase = std::arg(fundamental);
+    const double first = phase;
+    for (std::size_t k = 0; k < terms_.size(); ++k)
+        phase += terms_[k].factor * wrap(std::arg(harmonics[k]) - terms_[k].order * first - terms_[k].reference);
+    return phase;
+}
+
+/// Amplitude [V] of a sine that swings as much as the voltage did in the last periods.
+double OscillatorLog::swing() const {
+    const std::size_t n = std::min<std::size_t>(count_, last_.size());
+    double sum = 0.0;
+    for (std::size_t k = 0; k < n; ++k) sum += last_[k].mean_square;
+    return n == 0 ? 0.0 : std::sqrt(2.0 * sum / static_cast<double>(n));
 }
 
 double OscillatorLog::mean_amplitude() const {
@@ -65,8 +83,9 @@ double OscillatorLog::mean_amplitude() const {
 
 bool OscillatorLog::weak() const { return mean_amplitude() < weak_share * start_amplitude_; }
 
-bool OscillatorLog::judge(double rate, double max_time, Radians remaining) {
-    state_ = problem::assess(trajectory_, rate, remaining);
+bool OscillatorLog::judge(double rate, double max_time, const problem::SettlingRule& rule) {
+    noisy_ = rule.noisy;
+    state_ = noisy_ ? problem::assess_noisy(trajectory_, rate) : problem::assess(trajectory_, rate, rule.remaining);
     const double amplitude = mean_amplitude();
     const bool growing = amplitude > (1.0 + growth_share) * judged_amplitude_;
     judged_amplitude_ = amplitude;
@@ -81,15 +100,30 @@ problem::OscillatorSolution OscillatorLog::final_state() const {
     const std::size_t n = std::min<std::size_t>(count_, last_.size());
     if (n == 0) return solution;
     std::complex<double> sum;
+    std::vector<std::complex<double>> harmonics(terms_.size());
     for (std::size_t k = 0; k < n; ++k) {
+        // Each period turned back to a fundamental of phase 0: the deformation does not depend on the phase, which may drift.
         sum += last_[k].fundamental;
+        for (std::size_t h = 0; h < terms_.size(); ++h)
+            harmonics[h] += last_[k].harmonics[h] * std::polar(1.0, -terms_[h].order * std::arg(last_[k].fundamental));
         solution.mean_power += last_[k].power / static_cast<double>(n);
     }
-    solution.phase = phase_ + wrap(std::arg(sum) - phase_);
+    for (const std::complex<double>& harmonic : harmonics) solution.deformation.push_back(std::arg(harmonic));
+    for (std::size_t h = 0; h < terms_.size(); ++h) harmonics[h] *= std::polar(1.0, terms_[h].order * std::arg(sum));
+    solution.phase = phase_ + wrap(read_phase(sum, harmonics) - phase_);
+    if (noisy_) {  // the last periods are one draw; the mean over the last two thirds is what has settled
+        const std::size_t first = trajectory_.size() / 3;
+        double mean = 0.0;
+        for (std::size_t k = first; k < trajectory_.size(); ++k) mean += trajectory_.phase(k) / static_cast<double>(trajectory_.size() - first);
+        solution.phase = mean;
+    }
     solution.state = Eigen::Vector2d{std::cos(solution.phase), std::sin(solution.phase)};
     solution.amplitude = mean_amplitude();
     solution.stop = problem::Stop::time_limit;
-    if (weak()) solution.stop = largest_amplitude_ < weak_share * start_amplitude_ ? problem::Stop::never_started : problem::Stop::collapsed;
+    if (weak() && swing() > swing_share * start_amplitude_)
+        solution.stop = problem::Stop::multimode;
+    else if (weak())
+        solution.stop = largest_amplitude_ < weak_share * start_amplitude_ ? problem::Stop::never_started : problem::Stop::collapsed;
     return solution;
 }
 

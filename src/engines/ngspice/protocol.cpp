@@ -52,6 +52,7 @@ void fields(M& message, Each&& each) {
         each(message.sources);
         each(message.frequency);
         each(message.stop_time);
+        each(message.step);
         each(message.harmonics);
         each(message.waves);
     } else if constexpr (std::is_same_v<Message, Advance>) {

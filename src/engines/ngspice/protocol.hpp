@@ -36,10 +36,13 @@ struct Signal {
     double supply_v = 0.0;  ///< [V]
 };
 
-/// Current a cos(w t) - b sin(w t) of the source i<k>, k its place in the list; w = 2 pi (reference + offset).
+/// Current a cos(w t) - b sin(w t) + noise of the source i<k>, k its place in the list; w = 2 pi (reference + offset). The noise is one normal
+/// deviate per time step, held over it: white up to the step's rate, with density 2 rms^2 step.
 struct ExternalSource {
     std::complex<double> phasor;  ///< [A] a + i b
     double offset_hz = 0.0;
+    double noise_rms = 0.0;        ///< [A]
+    std::uint64_t noise_seed = 0;  ///< of Stream::circuit_noise; element n is step n
 };
 
 struct Load {
@@ -48,6 +51,7 @@ struct Load {
     std::vector<ExternalSource> sources;
     double frequency = 0.0;               ///< [Hz] of the demodulator's clock cos(w t)
     double stop_time = 0.0;               ///< [s] of the .tran card
+    double step = 0.0;                    ///< [s] of the .tran card
     std::vector<std::int32_t> harmonics;  ///< of the clock, to be demodulated
     std::vector<std::uint32_t> waves;     ///< signals whose read voltage is sent at every point
 };
@@ -70,7 +74,8 @@ struct Status {
 struct Periods {
     std::uint64_t first = 0;  ///< number of the first period; period k covers [k, k + 1)/frequency
     std::uint64_t count = 0;
-    std::vector<double> values;  ///< [count x signals x (2 harmonics + 2)]: fundamental phasors (re, im), mean [V], mean power [W]
+    std::vector<double> values;  ///< [count x signals x (2 harmonics + 3)]: phasors (re, im), mean [V], mean square about the mean [V^2],
+                                 ///< mean power [W]
 };
 
 /// Writes values one after another.

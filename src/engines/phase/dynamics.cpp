@@ -171,7 +171,7 @@ Eigen::VectorXd rate_bound(const problem::PhaseProblem& problem) {
     const network::OscillatorNetwork& net = problem.network;
     Eigen::VectorXd sum = Eigen::VectorXd::Zero(net.size());
     for (const Coupling& c : net.couplings)
-        sum(c.to) += problem.coupling_rate * std::abs(c.weight) * (c.kind == Coupling::From::anchor ? net.anchors.row(c.from).norm() : 1.0);
+        sum(c.to) += problem.coupling_rate(c.to) * std::abs(c.weight) * (c.kind == Coupling::From::anchor ? net.anchors.row(c.from).norm() : 1.0);
     return sum;
 }
 
@@ -211,7 +211,7 @@ std::vector<Component> components(const problem::PhaseProblem& problem) {
 
     for (const Coupling& c : net.couplings) {
         Dynamics& dynamics = *result[number[c.to]].dynamics;
-        const double k = problem.coupling_rate;
+        const double k = problem.coupling_rate(c.to);
         const bool anchor = c.kind == Coupling::From::anchor;
         if (net.dimension == 2) {
             auto& planar = static_cast<Planar&>(dynamics);

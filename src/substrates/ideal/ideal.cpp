@@ -28,6 +28,8 @@ class Ideal final : public Substrate {
     [[nodiscard]] problem::Instance map(const network::OscillatorNetwork& network, const problem::Calibration& calibration, const Mapping& mapping,
                                         const Nonidealities& nonidealities, const RandomStreams& streams) const override {
         problem::Instance instance = map_without_disorder(network, calibration, mapping);
+        if (nonidealities.temperature.value() > 0.0)
+            throw ModelError{"ideal: a textbook oscillator has no temperature. Use nonidealities.temperature: 0 K or another substrate."};
         if (nonidealities.frequency_disorder == 0.0) return instance;
         if (network.dimension != 2)
             throw ModelError{"ideal: frequency_disorder needs oscillators in the plane, this layer has d = " + std::to_string(network.dimension) +

@@ -13,20 +13,42 @@ namespace entrain::substrates::lc {
 
 namespace {
 
-/// Tank of both cells: the capacitor resonates at `frequency`, what the active element adds lowers it.
-void size_tank(Design& design, const Corner& corner, double added_capacitance) {
+/// The tank of both cells, between the terminals of the port.
+struct Tank {
+    double inductance = 0.0;         ///< [H]
+    double capacitance = 0.0;        ///< [F] total
+    double fixed_capacitance = 0.0;  ///< [F] part of it that is not the tank capacitor
+    double resistance = 0.0;         ///< [ohm]
+};
+
+/// The capacitor resonates at `frequency`, what the active element adds lowers it.
+Tank tank_of(const Corner& corner, double added_capacitance) {
     const double w = angular(Hertz{corner.at("frequency").value}).value();  ///< [rad/s]
-    design.inductance = corner.at("tank_inductance").value;
-    design.resistance = corner.at("tank_q").value * w * design.inductance;
-    design.fixed_capacitance = added_capacitance;
-    design.capacitance = 1.0 / (w * w * design.inductance) + added_capacitance;
+    const double inductance = corner.at("tank_inductance").value;
+    return {inductance, 1.0 / (w * w * inductance) + added_capacitance, added_capacitance, corner.at("tank_q").value * w * inductance};
+}
+
+/// What follows from the tank and the amplitude alone. A frequency deviation is realised in the tank capacitor.
+CellDesign design_of(const Tank& tank, double amplitude) {
+    const auto capacitance = [tank](double deviation) { return tank.capacitance / ((1.0 + deviation) * (1.0 + deviation)); };  // f ~ 1/sqrt(C)
+    CellDesign design;
+    design.frequency_hz = 1.0 / (turn * std::sqrt(tank.inductance * tank.capacitance));
+    design.relaxation_time_s = 2.0 * tank.resistance * tank.capacitance;  // 2Q/w0
+    design.amplitude = amplitude;
+    design.rate_per_injection = 0.5 / (tank.resistance * std::sqrt(tank.capacitance / tank.inductance));  // 1/(2 Q)
+    design.reference_current = [tank](double at, double /*frequency_hz*/) { return at / tank.resistance; };
+    design.deviated = [tank, capacitance](double deviation) -> std::vector<problem::Parameter> {
+        const double capacitor = capacitance(deviation) - tank.fixed_capacitance;
+        if (1.0 + deviation <= 0.0 || capacitor <= 0.0) throw ModelError{"no tank capacitor does it"};
+        return {{"ctank", capacitor}};
+    };
+    design.start = [tank, capacitance](double phase, double deviation, double at) -> std::vector<problem::Parameter> {
+        return {{"v0", at * std::cos(phase)}, {"i0", at * std::sqrt(capacitance(deviation) / tank.inductance) * std::sin(phase)}};
+    };
+    return design;
 }
 
 }  // namespace
-
-double Design::quality() const { return resistance * std::sqrt(capacitance / inductance); }
-
-double Design::frequency_hz() const { return 1.0 / (turn * std::sqrt(inductance * capacitance)); }
 
 std::vector<ParameterSpec> parameters() {
     return {
@@ -50,15 +72,15 @@ std::vector<ParameterSpec> parameters() {
     };
 }
 
-Design behavioural(const Corner& corner) {
-    Design design;
-    size_tank(design, corner, 0.0);
+CellDesign behavioural(const Corner& corner, problem::Summing /*summing*/) {
+    const Tank tank = tank_of(corner, 0.0);
     const double transconductance = corner.at("transconductance").value;
     const double saturation_current = corner.at("saturation_current").value;
-    if (const double gain = transconductance * design.resistance; gain <= 1.0)
+    if (const double gain = transconductance * tank.resistance; gain <= 1.0)
         throw ModelError{
             fmt::format("lc: loop gain gm Rp = {:.4g} is not above 1 (the cell cannot oscillate). Raise transconductance or tank_q.", gain)};
-    design.amplitude = limit_cycle_amplitude(saturating_transconductor(transconductance, saturation_current), design.resistance, saturation_current);
+    CellDesign design =
+        design_of(tank, limit_cycle_amplitude(saturating_transconductor(transconductance, saturation_current), tank.resistance, saturation_current));
     design.netlist = embedded::lc_behavioural;
     design.interface = {.subcircuit = "lc_behavioural",
                         .pins = {"osc"},
@@ -73,12 +95,13 @@ Design behavioural(const Corner& corner) {
                         .power_source =
                             "power the active element puts into the tank, integrated from its voltage and current: on average what the tank burns. "
                             "The cell has no supply "
-                            "rail; what a real element loses itself comes on top"};
-    design.parameters = {{"ltank", design.inductance}, {"rtank", design.resistance}, {"gm", transconductance}, {"imax", saturation_current}};
+                            "rail; what a real element loses itself comes on top",
+                        .states = {}};
+    design.parameters = {{"ltank", tank.inductance}, {"rtank", tank.resistance}, {"gm", transconductance}, {"imax", saturation_current}};
     return design;
 }
 
-Design mos1(const Corner& corner) {
+CellDesign mos1(const Corner& corner, problem::Summing /*summing*/) {
     const double supply = corner.at("supply_voltage").value;                                         ///< [V]
     const double threshold = corner.at("threshold_voltage").value;                                   ///< [V]
     const double lambda = corner.at("channel_length_modulation").value;                              ///< [1/V]
@@ -90,19 +113,18 @@ Design mos1(const Corner& corner) {
     const double tail_current = reference_current * tail_width / reference_width;                    ///< [A]
     const double pair_factor = kp * corner.at("pair_width").value / corner.at("pair_length").value;  ///< [A/V^2]
 
-    Design design;
-    size_tank(design, corner, 0.5 * corner.at("pair_capacitance").value);  // two capacitances to ground in series
+    const Tank tank = tank_of(corner, 0.5 * corner.at("pair_capacitance").value);  // two capacitances to ground in series
 
     // Balanced pair, each transistor at half the tail current: gm = sqrt(2 b It/2), output conductance lambda It/2; half of each between the drains.
     const double pair_gm = std::sqrt(pair_factor * tail_current);  ///< [A/V]
     const double pair_gds = 0.5 * lambda * tail_current;           ///< [A/V]
-    const double gain = 0.5 * (pair_gm - pair_gds) * design.resistance;
+    const double gain = 0.5 * (pair_gm - pair_gds) * tank.resistance;
     if (gain <= 1.0)
         throw ModelError{
             fmt::format("lc: mos1: loop gain (gm - gds) Rp/2 = ({:.4g} - {:.4g}) A/V * {:.4g} ohm / 2 = {:.4g} is not above 1 (the cell cannot "
                         "oscillate). Raise pair_width, "
                         "reference_current or tank_q.",
-                        pair_gm, pair_gds, design.resistance, gain)};
+                        pair_gm, pair_gds, tank.resistance, gain)};
     // Overdrive sqrt(2 I/b) of a saturated square-law transistor is the least drain-source voltage that keeps it saturated.
     const double mirror_overdrive = std::sqrt(2.0 * reference_current * mirror_length / (kp * reference_width));  ///< [V] of both mirror transistors
     if (threshold + mirror_overdrive >= supply)
@@ -119,7 +141,7 @@ Design mos1(const Corner& corner) {
                         "supply_voltage, pair_width or tail and reference widths.",
                         tail_voltage, mirror_overdrive)};
 
-    design.amplitude = limit_cycle_amplitude(square_law_pair(pair_factor, tail_current), design.resistance, 0.5 * tail_current);
+    CellDesign design = design_of(tank, limit_cycle_amplitude(square_law_pair(pair_factor, tail_current), tank.resistance, 0.5 * tail_current));
     design.netlist = embedded::lc_mos1;
     design.interface = {.subcircuit = "lc_mos1",
                         .pins = {"p", "n", "vdd"},
@@ -131,10 +153,11 @@ Design mos1(const Corner& corner) {
                         .supply_v = supply,
                         .active_branch = "",
                         .power_origin = problem::Origin::simulated,
-                        .power_source = "integrated current of the cell's own ideal supply source: tail and mirror reference"};
+                        .power_source = "integrated current of the cell's own ideal supply source: tail and mirror reference",
+                        .states = {}};
     design.parameters = {{"vsup", supply},
-                         {"ltank", design.inductance},
-                         {"rtank", design.resistance},
+                         {"ltank", tank.inductance},
+                         {"rtank", tank.resistance},
                          {"cpair", corner.at("pair_capacitance").value},
                          {"ctail", corner.at("tail_capacitance").value},
                          {"iref", reference_current},

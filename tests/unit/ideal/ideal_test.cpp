@@ -53,7 +53,7 @@ TEST(Ideal, PullsAtTheRateOfTheUnnormalisedWeightWithoutPhaseOffset) {
     EXPECT_EQ(instance.drive_ratio, (Eigen::Vector2d{1, 1}));
 
     const auto phase = std::get<problem::PhaseProblem>(create()->problem(instance, problem::Fidelity::phase, {}));
-    EXPECT_EQ(phase.coupling_rate, 1.0);
+    EXPECT_EQ(phase.coupling_rate, Eigen::VectorXd::Ones(phase.network.size()));
     EXPECT_EQ(phase.network.couplings[0].weight, 3.0);
 }
 

@@ -1,5 +1,3 @@
-#include "substrates/lc/lc.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,6 +10,7 @@
 #include "config/corner.hpp"
 #include "core/error.hpp"
 #include "core/quantity.hpp"
+#include "substrates/lc/design.hpp"
 #include "substrates/lc/plugin.hpp"
 
 namespace entrain::substrates::lc {
@@ -50,12 +49,12 @@ class Setter final : public FieldVisitor {
     std::map<std::string, std::string> words_;
 };
 
-Lc configured(const std::map<std::string, double>& numbers = {}, const std::map<std::string, std::string>& words = {},
-              const std::map<std::string, double>& parameter = {}) {
-    Lc lc;
+std::unique_ptr<Substrate> configured(const std::map<std::string, double>& numbers = {}, const std::map<std::string, std::string>& words = {},
+                                      const std::map<std::string, double>& parameter = {}) {
+    std::unique_ptr<Substrate> lc = create();
     Setter setter{numbers, words};
-    lc.describe(setter);
-    lc.configure(typical(parameter));
+    lc->describe(setter);
+    lc->configure(typical(parameter));
     return lc;
 }
 
@@ -81,9 +80,16 @@ problem::Calibration calibration() {
     c.amplitude = 0.77;
     c.reference_current_a = 1.2e-3;
     c.coupling_rate = 6e7;
+    c.relaxation_rate = 6e7;
     c.offset_rad = 0.007;
     c.slope_rad = 0.001;
     return c;
+}
+
+Nonidealities disordered(double sigma) {
+    Nonidealities nonidealities;
+    nonidealities.frequency_disorder = sigma;
+    return nonidealities;
 }
 
 /// Two oscillators, three anchors of different lengths and directions.
@@ -131,20 +137,20 @@ network::OscillatorNetwork array(int n) {
 }
 
 TEST(LcCell, IsTheTankOfItsQualityFactor) {
-    const Design tank = behavioural(typical());
-    EXPECT_NEAR(tank.resistance, 628.3185307, 1e-7);        // Q w L
-    EXPECT_NEAR(tank.capacitance, 2.533029591e-12, 1e-21);  // 1/(w^2 L)
-    EXPECT_NEAR(tank.quality(), 10.0, 1e-12);
-    EXPECT_NEAR(tank.frequency_hz(), 1e9, 1e-3);
+    const CellDesign tank = behavioural(typical(), problem::Summing::current);
+    EXPECT_NEAR(value(tank.parameters, "rtank"), 628.3185307, 1e-7);          // Q w L
+    EXPECT_NEAR(value(tank.deviated(0.0), "ctank"), 2.533029591e-12, 1e-21);  // 1/(w^2 L)
+    EXPECT_NEAR(tank.rate_per_injection, 0.05, 1e-12);                        // 1/(2 Q)
+    EXPECT_NEAR(tank.frequency_hz, 1e9, 1e-3);
     EXPECT_NEAR(tank.amplitude, 0.774, 1e-3);
-    EXPECT_NEAR(mos1(typical()).frequency_hz(), 0.995101428e9, 1e3);  // 25 fF more: 1/sqrt(1 + 25/2533.03)
+    EXPECT_NEAR(mos1(typical(), problem::Summing::current).frequency_hz, 0.995101428e9, 1e3);  // 25 fF more: 1/sqrt(1 + 25/2533.03)
 }
 
 TEST(LcCell, GivesItsNetlistOnlyParametersThatItHas) {
     for (const std::string cell : {"behavioural", "mos1"}) {
-        const Lc lc = configured({}, {{"cell", cell}});
+        const auto lc = configured({}, {{"cell", cell}});
         const std::vector<BenchCell> one(1);
-        const problem::CircuitProblem bench = lc.bench(one, 1e9, 50, problem::Calibration{});
+        const problem::CircuitProblem bench = lc->bench(one, 1e9, 50, problem::Calibration{});
         // names of the .subckt card, with its continuation lines
         std::istringstream lines{bench.netlist};
         std::string card;
@@ -189,42 +195,43 @@ TEST(LcCell, NeedsHeadroom) {
 }
 
 TEST(LcOptions, InjectionFollowsFromCouplingRateAndBothTogetherAreAMistake) {
-    EXPECT_DOUBLE_EQ(configured().injection(), 0.2);
-    EXPECT_DOUBLE_EQ(configured({{"injection", 0.5}}).injection(), 0.5);
-    EXPECT_NEAR(configured({{"coupling_rate", 0.01}}).injection(), 0.2, 1e-12);  // 2 Q K/w0
+    EXPECT_DOUBLE_EQ(configured()->injection(), 0.2);
+    EXPECT_DOUBLE_EQ(configured({{"injection", 0.5}})->injection(), 0.5);
+    EXPECT_NEAR(configured({{"coupling_rate", 0.01}})->injection(), 0.2, 1e-12);  // 2 Q K/w0
     EXPECT_THROW((void)configured({{"injection", 0.5}, {"coupling_rate", 0.01}}), UserError);
     EXPECT_THROW((void)configured({{"coupling_rate", 0.2}}), ModelError);  // injection 4
 }
 
 TEST(LcOptions, ResistiveSummingIsRefusedWithTheReason) {
-    Lc lc;
+    const std::unique_ptr<Substrate> lc = create();
     Setter setter{{}, {{"summing", "resistive"}}};
-    lc.describe(setter);
+    lc->describe(setter);
     EXPECT_THAT(setter.answer, HasSubstr("load the tanks"));
 }
 
 TEST(LcEstimate, IsAdlersRateAndTheTanksRelaxation) {
-    const Lc lc = configured();
+    const auto lc = configured();
     const double w0 = 2.0 * std::numbers::pi * 1e9;
-    EXPECT_NEAR(lc.estimate().frequency_hz, 1e9, 1e-3);
-    EXPECT_NEAR(lc.estimate().coupling_rate / w0, 0.2 / 20.0, 1e-12);
-    EXPECT_NEAR(lc.estimate().relaxation_time_s * w0, 20.0, 1e-9);
-    EXPECT_NEAR(lc.reference_current(0.774, 1e9), 1.2319e-3, 1e-7);  // 0.774 V over 628.3 ohm
+    EXPECT_NEAR(lc->estimate().frequency_hz, 1e9, 1e-3);
+    EXPECT_NEAR(lc->estimate().coupling_rate / w0, 0.2 / 20.0, 1e-12);
+    EXPECT_NEAR(lc->estimate().relaxation_time_s * w0, 20.0, 1e-9);
+    EXPECT_NEAR(lc->reference_current(0.774, 1e9), 1.2319e-3, 1e-7);  // 0.774 V over 628.3 ohm
 }
 
 TEST(LcCalibrationKey, ChangesWithEverythingTheCellDependsOn) {
-    const std::string key = configured().calibration_key();
-    EXPECT_EQ(key, configured().calibration_key());
-    EXPECT_NE(key, configured({{"injection", 0.3}}).calibration_key());
-    EXPECT_NE(key, configured({}, {{"cell", "mos1"}}).calibration_key());
+    const std::string key = configured()->calibration_key();
+    EXPECT_EQ(key, configured()->calibration_key());
+    EXPECT_NE(key, configured({{"injection", 0.3}})->calibration_key());
+    EXPECT_NE(key, configured({}, {{"cell", "mos1"}})->calibration_key());
     for (const char* parameter : {"frequency", "tank_inductance", "tank_q", "transconductance", "saturation_current"})
-        EXPECT_NE(key, configured({}, {}, {{parameter, typical().at(parameter).value * (1.0 + 1e-12)}}).calibration_key()) << parameter;
-    EXPECT_NE(configured({}, {{"cell", "mos1"}}).calibration_key(), configured({}, {{"cell", "mos1"}}, {{"supply_voltage", 1.1}}).calibration_key());
+        EXPECT_NE(key, configured({}, {}, {{parameter, typical().at(parameter).value * (1.0 + 1e-12)}})->calibration_key()) << parameter;
+    EXPECT_NE(configured({}, {{"cell", "mos1"}})->calibration_key(),
+              configured({}, {{"cell", "mos1"}}, {{"supply_voltage", 1.1}})->calibration_key());
 }
 
 TEST(LcMap, FoldsAnchorLengthsIntoFractionsOfFullScale) {
-    const Lc lc = configured();
-    const auto instance = lc.map(small_network(), calibration(), Mapping{}, Nonidealities{}, RandomStreams{1});
+    const auto lc = configured();
+    const auto instance = lc->map(small_network(), calibration(), Mapping{}, Nonidealities{}, RandomStreams{1});
     // Row 0: 1*2, 3*0.5, 0.5*1 -> sum 4; h = (2 - 0.3, 1.5 - 0.4)/4. Row 1: 2*0.5, 4*1 -> 5; h = (-2.4, 1 - 3.2)/5.
     EXPECT_NEAR(instance.row_scale(0), 4.0, 1e-15);
     EXPECT_NEAR(instance.row_scale(1), 5.0, 1e-15);
@@ -238,32 +245,32 @@ TEST(LcMap, FoldsAnchorLengthsIntoFractionsOfFullScale) {
 }
 
 TEST(LcMap, SpreadsFrequenciesWithoutChangingOneTokensWhenOthersAreLeftOut) {
-    const Lc lc = configured();
+    const auto lc = configured();
     constexpr int n = 4000;
     constexpr double sigma = 1e-3;
-    const auto instance = lc.map(array(n), calibration(), Mapping{}, Nonidealities{sigma}, RandomStreams{7});
+    const auto instance = lc->map(array(n), calibration(), Mapping{}, disordered(sigma), RandomStreams{7});
     const double mean = instance.deviation.mean();
     const double spread = std::sqrt((instance.deviation.array() - mean).square().mean());
     EXPECT_NEAR(mean, 0.0, 5.0 * sigma / std::sqrt(n));            // five standard errors
     EXPECT_NEAR(spread, sigma, 5.0 * sigma / std::sqrt(2.0 * n));  // five standard errors
     // A cell that is faster than the anchors has a positive detuning: it runs ahead of them.
     for (int i = 0; i < 10; ++i) EXPECT_NEAR(instance.detuning(i), turn * 0.998e9 * instance.deviation(i), 1e-6);
-    const auto fewer = lc.map(array(150), calibration(), Mapping{}, Nonidealities{sigma}, RandomStreams{7});
+    const auto fewer = lc->map(array(150), calibration(), Mapping{}, disordered(sigma), RandomStreams{7});
     EXPECT_EQ(fewer.deviation, instance.deviation.head(150));
 }
 
 TEST(LcMap, BuildsTheDetuningAMechanismAsksForIntoTheTank) {
     network::OscillatorNetwork network = small_network();
     network.detuning << 0.8, 0.0;  // in units of the weights: 0.8/4 of K
-    const auto instance = configured().map(network, calibration(), Mapping{}, Nonidealities{}, RandomStreams{1});
+    const auto instance = configured()->map(network, calibration(), Mapping{}, Nonidealities{}, RandomStreams{1});
     EXPECT_NEAR(instance.detuning(0), 0.2 * 6e7, 1e-6);
     EXPECT_NEAR(instance.deviation(0), 0.2 * 6e7 / (turn * 0.998e9), 1e-15);
 }
 
 TEST(LcMap, RefusesWhatAnLcArrayCannotCarry) {
-    const Lc lc = configured();
+    const auto lc = configured();
     const auto map = [&](const network::OscillatorNetwork& network, double disorder = 0.0) {
-        return lc.map(network, calibration(), Mapping{}, Nonidealities{disorder}, RandomStreams{1});
+        return lc->map(network, calibration(), Mapping{}, disordered(disorder), RandomStreams{1});
     };
     network::OscillatorNetwork network = small_network();
     network.dimension = 8;
@@ -279,9 +286,9 @@ TEST(LcMap, RefusesWhatAnLcArrayCannotCarry) {
 
 TEST(LcCircuit, InjectsWhatAFullCrossbarWouldInject) {
     for (const std::string cell : {"behavioural", "mos1"}) {
-        const Lc lc = configured({{"injection", 0.3}}, {{"cell", cell}});
-        const auto instance = lc.map(small_network(), calibration(), Mapping{}, Nonidealities{}, RandomStreams{1});
-        const auto circuit = std::get<problem::CircuitProblem>(lc.problem(instance, problem::Fidelity::circuit, {}));
+        const auto lc = configured({{"injection", 0.3}}, {{"cell", cell}});
+        const auto instance = lc->map(small_network(), calibration(), Mapping{}, Nonidealities{}, RandomStreams{1});
+        const auto circuit = std::get<problem::CircuitProblem>(lc->problem(instance, problem::Fidelity::circuit, {}));
         ASSERT_EQ(circuit.cells.size(), 2U);
         ASSERT_EQ(circuit.anchors.size(), 3U);
         EXPECT_EQ(circuit.crosspoints.size(), 5U);  // a weight of zero is no crosspoint
@@ -305,9 +312,9 @@ TEST(LcCircuit, InjectsWhatAFullCrossbarWouldInject) {
 
 TEST(LcCircuit, StartsOnTheLimitCycleAtTheStartPhase) {
     for (const std::string cell : {"behavioural", "mos1"}) {
-        const Lc lc = configured({}, {{"cell", cell}});
-        const auto instance = lc.map(small_network(), calibration(), Mapping{}, Nonidealities{1e-2}, RandomStreams{1});
-        const auto circuit = std::get<problem::CircuitProblem>(lc.problem(instance, problem::Fidelity::circuit, {}));
+        const auto lc = configured({}, {{"cell", cell}});
+        const auto instance = lc->map(small_network(), calibration(), Mapping{}, disordered(1e-2), RandomStreams{1});
+        const auto circuit = std::get<problem::CircuitProblem>(lc->problem(instance, problem::Fidelity::circuit, {}));
         const double inductance = value(circuit.parameters, "ltank");
         const double fixed = cell == "mos1" ? 0.5 * value(circuit.parameters, "cpair") : 0.0;
         for (std::size_t i = 0; i < 2; ++i) {
@@ -328,9 +335,9 @@ TEST(LcCircuit, StartsOnTheLimitCycleAtTheStartPhase) {
 }
 
 TEST(LcBench, TakesTheEstimateUntilSomethingIsMeasured) {
-    const Lc lc = configured();
+    const auto lc = configured();
     const std::vector<BenchCell> cells = {{0.3, {}, 0.0}, {-1.0, std::polar(0.5, 2.0), 1e6}};
-    const auto unmeasured = lc.bench(cells, 1.01e9, 40, problem::Calibration{});
+    const auto unmeasured = lc->bench(cells, 1.01e9, 40, problem::Calibration{});
     EXPECT_EQ(unmeasured.start_amplitude, 0.0);  // unknown
     EXPECT_EQ(unmeasured.reference_hz, 1.01e9);
     EXPECT_EQ(unmeasured.points_per_period, 40);
@@ -338,17 +345,17 @@ TEST(LcBench, TakesTheEstimateUntilSomethingIsMeasured) {
     EXPECT_EQ(unmeasured.cells[0].injection, std::complex<double>{});
     EXPECT_NEAR(std::abs(unmeasured.cells[1].injection), 0.5 * 0.2 * 0.774 / 628.3, 1e-6);
     EXPECT_EQ(unmeasured.cells[1].drive_offset_hz, 1e6);
-    const auto measured = lc.bench(cells, 1e9, 50, calibration());
+    const auto measured = lc->bench(cells, 1e9, 50, calibration());
     EXPECT_NEAR(std::abs(measured.cells[1].injection), 0.5 * 0.2 * 1.2e-3, 1e-15);
     EXPECT_NEAR(std::arg(measured.cells[1].injection), 2.0, 1e-15);
 }
 
 TEST(LcCell, SaysWhereItsPowerIsTaken) {
-    const Design behaves = behavioural(typical());
+    const CellDesign behaves = behavioural(typical(), problem::Summing::current);
     EXPECT_EQ(behaves.interface.supply_pin, "");
     EXPECT_EQ(behaves.interface.active_branch, "vact");
     EXPECT_EQ(behaves.interface.power_origin, problem::Origin::modelled);
-    const Design transistors = mos1(typical());
+    const CellDesign transistors = mos1(typical(), problem::Summing::current);
     EXPECT_EQ(transistors.interface.supply_pin, "vdd");
     EXPECT_EQ(transistors.interface.supply_v, 1.0);
     EXPECT_EQ(transistors.interface.power_origin, problem::Origin::simulated);

@@ -25,13 +25,14 @@ TEST(Demodulator, IsExactForPeriodicSignalsOnAUniformGridWhereverItLies) {
         }
         const Periods periods = demodulator.take();
         ASSERT_GE(periods.count, 3U);
-        const double* second = &periods.values[6];  // the first begins with the signal held constant
+        const double* second = &periods.values[7];  // the first begins with the signal held constant
         EXPECT_NEAR(std::hypot(second[0], second[1]), 1.3, 1e-12);
         EXPECT_NEAR(std::atan2(second[1], second[0]), 0.4, 1e-12);
         EXPECT_NEAR(std::hypot(second[2], second[3]), 0.2, 1e-12);
         EXPECT_NEAR(std::atan2(second[3], second[2]), -1.1, 1e-12);
         EXPECT_NEAR(second[4], 0.7, 1e-12);
-        EXPECT_NEAR(second[5], 1.4, 1e-12);
+        EXPECT_NEAR(second[5], 0.5 * (1.3 * 1.3 + 0.2 * 0.2), 1e-12);  // Parseval, without the mean
+        EXPECT_NEAR(second[6], 1.4, 1e-12);
     }
 }
 
@@ -45,8 +46,8 @@ TEST(Demodulator, CutStepsDisturbTheirOwnPeriodOnlyLittle) {
     const Periods periods = demodulator.take();
     ASSERT_EQ(periods.count, 4U);
     // Trapezoidal error of a tenth of a period on its own, at most (4 w h)^2/12 of it for the product of clock and third harmonic.
-    EXPECT_NEAR(std::atan2(periods.values[5], periods.values[4]), 0.4, 1e-3);
-    EXPECT_NEAR(std::atan2(periods.values[13], periods.values[12]), 0.4, 1e-12);
+    EXPECT_NEAR(std::atan2(periods.values[6], periods.values[5]), 0.4, 1e-3);
+    EXPECT_NEAR(std::atan2(periods.values[16], periods.values[15]), 0.4, 1e-12);
 }
 
 TEST(Demodulator, HandsOutEachPeriodOnce) {
@@ -58,7 +59,7 @@ TEST(Demodulator, HandsOutEachPeriodOnce) {
     const Periods first = demodulator.take();
     EXPECT_EQ(first.first, 0U);
     EXPECT_EQ(first.count, 2U);
-    EXPECT_EQ(first.values.size(), 2U * 2U * 4U);
+    EXPECT_EQ(first.values.size(), 2U * 2U * 5U);
     run(45, 61);
     const Periods second = demodulator.take();
     EXPECT_EQ(second.first, 2U);

@@ -171,6 +171,16 @@ TEST(NgspiceEngine, TellsUnlockedDeadAndSlowOscillatorsApart) {
     EXPECT_EQ(solution.oscillators[2].stop, Stop::never_started);
     EXPECT_EQ(solution.oscillators[3].stop, Stop::time_limit);
 
+    // Read at half the frequency, a healthy tank has no fundamental: it runs at a harmonic, which is neither dead nor unlocked.
+    problem::CircuitProblem halved = problem;
+    halved.reference_hz *= 0.5;
+    halved.points_per_period *= 2;
+    halved.cells.resize(1);
+    halved.cells[0].injection = 0.0;
+    halved.rule.rate.conservativeResize(1);
+    halved.rule.max_time.conservativeResize(1);
+    EXPECT_EQ(create()->solve(halved, {}).oscillators[0].stop, Stop::multimode);
+
     problem.cells.resize(1);
     problem.rule.rate.conservativeResize(1);
     problem.rule.max_time.conservativeResize(1);

@@ -30,6 +30,7 @@ Load circuit(const std::vector<std::string>& elements, const std::string& read, 
     load.lines.push_back(".tran " + number(step) + " " + number(load.stop_time) + " 0 " + number(step) + " uic");
     load.lines.push_back(".save none");
     load.lines.push_back(".end");
+    load.step = step;
     load.frequency = frequency;
     load.harmonics = {1};
     load.signals.push_back({read, "", Power::none, "", 0.0});
@@ -45,7 +46,7 @@ std::complex<double> last_phasor(Worker& worker, const Load& load) {
     EXPECT_TRUE(end.finished);
     const Periods periods = worker.read(patience());
     EXPECT_EQ(worker.finish(patience()).category, "");
-    const double* v = &periods.values.at((periods.count - 2) * 4);
+    const double* v = &periods.values.at((periods.count - 2) * 5);
     return {v[0], v[1]};
 }
 
@@ -65,7 +66,7 @@ TEST(Worker, LowPassOfASineSourceFollowsItsDiscreteTransferFunction) {
 TEST(Worker, ExternalCurrentIsThePhasorItWasGiven) {
     Worker worker;
     Load load = circuit({"i0 0 out external", "r0 out 0 1e3", "c0 out 0 3e-13"}, "out", 30);
-    load.sources = {{std::polar(1e-3, 0.7), 0.0}};
+    load.sources = {{std::polar(1e-3, 0.7), 0.0, 0.0, 0}};
     const auto v = last_phasor(worker, load);
     const auto expected = std::polar(1e-3, 0.7) / (1e-3 + discrete_capacitor(3e-13));
     EXPECT_NEAR(std::abs(v), std::abs(expected), 1e-9);
@@ -75,25 +76,60 @@ TEST(Worker, ExternalCurrentIsThePhasorItWasGiven) {
 TEST(Worker, NewPhasorsActFromTheNextPoint) {
     Worker worker;
     Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 20);
-    load.sources = {{1e-3, 0.0}};
+    load.sources = {{1e-3, 0.0, 0.0, 0}};
     ASSERT_EQ(worker.load(load, patience()).category, "");
     ASSERT_EQ(worker.advance({10 / frequency, {}}, patience()).category, "");
     ASSERT_EQ(worker.advance({20 / frequency, {{0.0, 2e-3}}}, patience()).category, "");
     const Periods periods = worker.read(patience());
-    EXPECT_NEAR(periods.values[5 * 4], 1.0, 1e-9);
-    EXPECT_NEAR(periods.values[15 * 4], 0.0, 1e-9);
-    EXPECT_NEAR(periods.values[15 * 4 + 1], 2.0, 1e-9);
+    EXPECT_NEAR(periods.values[5 * 5], 1.0, 1e-9);
+    EXPECT_NEAR(periods.values[15 * 5], 0.0, 1e-9);
+    EXPECT_NEAR(periods.values[15 * 5 + 1], 2.0, 1e-9);
 }
 
 TEST(Worker, DriveOffTheReferenceTurnsAtItsOwnFrequency) {
     Worker worker;
     Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 20);
-    load.sources = {{1e-3, 1e6}};  // 1 MHz: 0.36 deg a period
+    load.sources = {{1e-3, 1e6, 0.0, 0}};  // 1 MHz: 0.36 deg a period
     ASSERT_EQ(worker.load(load, patience()).category, "");
     ASSERT_EQ(worker.advance({load.stop_time, {}}, patience()).category, "");
     const Periods periods = worker.read(patience());
-    const auto phase = [&](std::size_t p) { return std::atan2(periods.values[p * 4 + 1], periods.values[p * 4]); };
+    const auto phase = [&](std::size_t p) { return std::atan2(periods.values[p * 5 + 1], periods.values[p * 5]); };
     EXPECT_NEAR(degrees(phase(18) - phase(8)), 3.6, 0.01);  // the image leaks half the relative offset, 5e-4 rad, times sin 2 phase
+}
+
+TEST(Worker, NoiseIsWhiteKeyedAndOfTheDensityAskedFor) {
+    // Into a resistor the current is the voltage. One deviate per step: variance rms^2, neighbours uncorrelated, the same for the same seed.
+    constexpr double rms = 1e-4;  // [A]
+    const auto samples = [&](std::uint64_t seed) {
+        Worker worker;
+        Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 400);
+        load.sources = {{0.0, 0.0, rms, seed}};
+        load.waves = {0};
+        EXPECT_EQ(worker.load(load, patience()).category, "");
+        std::vector<double> volts;
+        EXPECT_EQ(worker
+                      .advance({load.stop_time, {}}, patience(),
+                               [&](std::span<const double> points) {
+                                   for (std::size_t k = 0; k + 1 < points.size(); k += 2)
+                                       if (points[k] > 1.0 / frequency) volts.push_back(points[k + 1]);  // the first steps grow to their length
+                               })
+                      .category,
+                  "");
+        return volts;
+    };
+    const std::vector<double> first = samples(7);
+    ASSERT_GT(first.size(), 19000U);
+    double variance = 0.0;
+    double neighbours = 0.0;
+    for (std::size_t k = 1; k < first.size(); ++k) {
+        variance += first[k] * first[k];
+        neighbours += first[k] * first[k - 1];
+    }
+    const auto n = static_cast<double>(first.size() - 1);
+    EXPECT_NEAR(variance / n / (rms * rms * 1e6), 1.0, 5.0 * std::sqrt(2.0 / n));  // five standard errors
+    EXPECT_NEAR(neighbours / variance, 0.0, 5.0 / std::sqrt(n));
+    EXPECT_EQ(samples(7), first);
+    EXPECT_NE(samples(8), first);
 }
 
 TEST(Worker, PowerIsTakenFromTheRailOrFromTheActiveElement) {
@@ -105,8 +141,8 @@ TEST(Worker, PowerIsTakenFromTheRailOrFromTheActiveElement) {
     const Periods periods = worker.read(patience());
     const double v = (1.5 / 1e3 + 1e-4) / (1.0 / 1e3 + 1.0 / 2e3);
     EXPECT_NEAR(periods.values[2], v, 1e-9);
-    EXPECT_NEAR(periods.values[3], 1.5 * (1.5 - v) / 1e3, 1e-9);
-    EXPECT_NEAR(periods.values[7], v * 1e-4, 1e-9);  // 0.1 mA flows into the node through the 0 V source
+    EXPECT_NEAR(periods.values[4], 1.5 * (1.5 - v) / 1e3, 1e-9);
+    EXPECT_NEAR(periods.values[9], v * 1e-4, 1e-9);  // 0.1 mA flows into the node through the 0 V source
 }
 
 TEST(Worker, PausingChangesNoBit) {
@@ -116,7 +152,8 @@ TEST(Worker, PausingChangesNoBit) {
     Worker worker;
     const auto run = [&](int pauses) {
         Netlist netlist = worker_netlist(problem, cells, stop);
-        const Status loaded = worker.load({netlist.lines, netlist.signals, netlist.sources, problem.reference_hz, stop, {1}, {}}, patience());
+        const Status loaded =
+            worker.load({netlist.lines, netlist.signals, netlist.sources, problem.reference_hz, stop, problem::step_s(problem), {1}, {}}, patience());
         EXPECT_EQ(loaded.category, "") << loaded.message;
         std::vector<double> values;
         std::uint64_t points = 0;
@@ -128,7 +165,7 @@ TEST(Worker, PausingChangesNoBit) {
             values.insert(values.end(), periods.values.begin(), periods.values.end());
         }
         EXPECT_EQ(worker.finish(patience()).category, "");
-        EXPECT_EQ(values.size(), 100U * 3U * 4U);
+        EXPECT_EQ(values.size(), 100U * 3U * 5U);
         return std::pair{values, points};
     };
     const auto whole = run(1);
@@ -139,7 +176,7 @@ TEST(Worker, PausingChangesNoBit) {
 TEST(Worker, StreamsWavesAtEveryPoint) {
     Worker worker;
     Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 300);
-    load.sources = {{1e-3, 0.0}};
+    load.sources = {{1e-3, 0.0, 0.0, 0}};
     load.waves = {0};
     ASSERT_EQ(worker.load(load, patience()).category, "");
     std::vector<double> points;

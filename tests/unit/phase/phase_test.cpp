@@ -32,6 +32,7 @@ PhaseProblem oscillators(const Eigen::MatrixXd& start) {
     problem.network.start = start;
     problem.network.detuning = Eigen::VectorXd::Zero(n);
     problem.network.anchors = Eigen::MatrixXd::Zero(0, start.cols());
+    problem.coupling_rate = Eigen::VectorXd::Ones(n);
     problem.detuning = Eigen::VectorXd::Zero(n);
     problem.raw_shift = Eigen::VectorXd::Zero(n);
     problem.rule.rate = Eigen::VectorXd::Ones(n);
@@ -50,7 +51,7 @@ PhaseProblem adler(double start, double anchor, double rate, double detuning = 0
     PhaseProblem problem = oscillators(at_phases({start}));
     problem.network.anchors = at_phases({anchor});
     problem.network.couplings.push_back({0, 0, Coupling::From::anchor, 1, 1.0, 0.0, 0.0});
-    problem.coupling_rate = rate;
+    problem.coupling_rate = Eigen::VectorXd::Constant(problem.network.size(), rate);
     problem.detuning(0) = detuning;
     return problem;
 }
@@ -242,7 +243,7 @@ PhaseProblem kuramoto(int n) {
     for (int i = 0; i < n; ++i) phases.push_back(normal());
     PhaseProblem problem = oscillators(at_phases(phases));
     problem.network.anchors = 0.7 * at_phases({0.3, 1.1});
-    problem.coupling_rate = 1.7;
+    problem.coupling_rate = Eigen::VectorXd::Constant(n, 1.7);
     for (int i = 0; i < n; ++i) {
         problem.detuning(i) = 0.1 * normal();
         const auto to = static_cast<std::uint32_t>(i);
@@ -263,8 +264,8 @@ void sine_sum(const PhaseProblem& problem, std::span<const double> theta, std::s
         const bool anchor = c.kind == Coupling::From::anchor;
         const double length = anchor ? problem.network.anchors.row(c.from).norm() : 1.0;
         const double from = anchor ? std::atan2(problem.network.anchors(c.from, 1), problem.network.anchors(c.from, 0)) : theta[c.from];
-        rate[c.to] +=
-            problem.coupling_rate * std::abs(c.weight) * length * std::sin(c.harmonic * (from - theta[c.to]) + std::arg(c.weight) - c.phase_lag);
+        rate[c.to] += problem.coupling_rate(c.to) * std::abs(c.weight) * length *
+                      std::sin(c.harmonic * (from - theta[c.to]) + std::arg(c.weight) - c.phase_lag);
     }
 }
 
@@ -305,7 +306,7 @@ TEST(Network, SplitsIntoComponentsThatDoNotSeeEachOther) {
     const int n = 24;
     const PhaseProblem single = kuramoto(n);
     PhaseProblem both = oscillators(Eigen::MatrixXd(2 * n + 1, 2));
-    both.coupling_rate = single.coupling_rate;
+    both.coupling_rate = Eigen::VectorXd::Constant(2 * n + 1, single.coupling_rate(0));
     both.network.anchors = single.network.anchors;
     for (int i = 0; i < n; ++i)
         for (const int copy : {0, 1}) {

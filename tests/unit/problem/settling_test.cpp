@@ -171,5 +171,50 @@ TEST(PredictedSettlingTime, IsZeroInsideTheBandAndInfiniteWithoutDrive) {
     EXPECT_TRUE(std::isinf(predicted_settling_time(0.0, 1.0, 0.02)));
 }
 
+/// A phase that relaxes at `rate` from `start` to 0 under white noise (Ornstein-Uhlenbeck, stationary deviation `sigma`), one sample a unit of time.
+Trajectory jittering(double start, double rate, double sigma, int samples, std::uint32_t trial) {
+    const RandomStreams random{5, trial};
+    const double kept = std::exp(-rate);
+    double phase = start;
+    Trajectory trajectory;
+    for (int k = 0; k < samples; ++k) {
+        trajectory.append(k + 0.5, std::array{phase});
+        phase = kept * phase + sigma * std::sqrt(1.0 - kept * kept) * random.normal(Stream::bench, static_cast<std::uint64_t>(k));
+    }
+    return trajectory;
+}
+
+TEST(NoisySettling, IsAMeanThatStands) {
+    constexpr double rate = 0.1;
+    constexpr double sigma = 0.3;
+    constexpr std::uint32_t trials = 200;
+    int settled = 0;
+    double sum_of_squares = 0.0;
+    double told = 0.0;
+    for (std::uint32_t trial = 0; trial < trials; ++trial) {
+        EXPECT_EQ(assess_noisy(jittering(2.0, rate, sigma, 230, trial), rate).motion, Motion::moving);  // younger than 24/rate
+        const Trajectory log = jittering(2.0, rate, sigma, 900, trial);
+        const SettlingState state = assess_noisy(log, rate);
+        settled += state.motion == Motion::settled ? 1 : 0;
+        double mean = 0.0;
+        for (std::size_t k = 300; k < 900; ++k) mean += log.phase(k) / 600.0;
+        sum_of_squares += mean * mean;
+        told += state.remaining / trials;
+    }
+    EXPECT_GE(settled, 190);  // three standard errors hold 99.7 % of normal differences; the spread is itself estimated
+    // sigma sqrt(2/(rate 600)) = 0.0548; 5 % from 200 trials, 10 % from thirds of 30 correlation times being a little short of the limit
+    EXPECT_NEAR(std::sqrt(sum_of_squares / trials), sigma * std::sqrt(2.0 / 60.0), 0.15 * sigma * std::sqrt(2.0 / 60.0));
+    EXPECT_NEAR(told, sigma * std::sqrt(2.0 / 60.0), 0.15 * sigma * std::sqrt(2.0 / 60.0));
+}
+
+TEST(NoisySettling, SeesThatAPhaseStillMoves) {
+    Trajectory log;
+    for (int k = 0; k < 600; ++k) log.append(k, std::array{2.0 * std::exp(-k / 300.0)});
+    EXPECT_EQ(assess_noisy(log, 0.1).motion, Motion::moving);
+    Trajectory slipping;
+    for (int k = 0; k < 600; ++k) slipping.append(k, std::array{0.1 * k});
+    EXPECT_EQ(assess_noisy(slipping, 0.1).motion, Motion::slipping);
+}
+
 }  // namespace
 }  // namespace entrain::problem

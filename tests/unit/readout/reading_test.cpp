@@ -64,11 +64,12 @@ TEST(Reading, WrapsPhasesIntoOneTurn) {
 }
 
 TEST(Verdict, FollowsTheReasonTheSimulationEnded) {
-    const std::array<std::pair<Stop, Verdict>, 6> expected{{{Stop::settled, Verdict::settled},
+    const std::array<std::pair<Stop, Verdict>, 7> expected{{{Stop::settled, Verdict::settled},
                                                             {Stop::time_limit, Verdict::unsettled},
                                                             {Stop::unlocked, Verdict::unlocked},
                                                             {Stop::never_started, Verdict::never_started},
                                                             {Stop::collapsed, Verdict::collapsed},
+                                                            {Stop::multimode, Verdict::multimode},
                                                             {Stop::failed, Verdict::failed}}};
     for (const auto& [stop, verdict] : expected) {
         problem::Solution solution;

@@ -19,6 +19,10 @@ problem::Calibration some_calibration() {
     c.coupling_rate = 6.4e7;
     c.offset_rad = -1e-17;
     c.amplitude_unit = "V";
+    c.relaxation_rate = 6.3e7;
+    c.relaxation_softening = 0.1;
+    c.phase_terms = {{2, 0.1, -1.0 / 3.0}};
+    c.limit_cycle = Eigen::MatrixXd{{0.1, 0.2}, {0.3, 1.0 / 3.0}, {0.5, 0.6}};
     return c;
 }
 
@@ -46,6 +50,13 @@ TEST(CalibrationCache, SecondUseMeasuresNothingAndKeepsEveryDigit) {
     EXPECT_EQ(first.frequency_hz, second.frequency_hz);
     EXPECT_EQ(first.frequency_at_step_hz, second.frequency_at_step_hz);
     EXPECT_EQ(first.offset_rad, second.offset_rad);
+    EXPECT_EQ(second.relaxation_rate, 6.3e7);
+    EXPECT_EQ(second.relaxation_softening, 0.1);
+    ASSERT_EQ(second.phase_terms.size(), 1U);
+    EXPECT_EQ(second.phase_terms[0].order, 2);
+    EXPECT_EQ(second.phase_terms[0].factor, 0.1);
+    EXPECT_EQ(second.phase_terms[0].reference, -1.0 / 3.0);
+    EXPECT_EQ(second.limit_cycle, some_calibration().limit_cycle);
     EXPECT_EQ(first.key, second.key);
     EXPECT_FALSE(second.dimensionless);
 }

@@ -25,7 +25,9 @@ network::OscillatorNetwork two_rows() {
 problem::Calibration cell() {
     problem::Calibration calibration;
     calibration.dimensionless = false;
-    calibration.coupling_rate = 1e7;
+    calibration.coupling_rate = 1.02e7;  // from the lock range, where the amplitude is free: moves no phase near equilibrium
+    calibration.relaxation_rate = 1e7;
+    calibration.relaxation_softening = 0.1;
     calibration.offset_rad = 0.05;
     calibration.slope_rad = -0.2;
     return calibration;
@@ -47,8 +49,11 @@ TEST(MapWithoutDisorder, BringsEachRowToFullScale) {
     EXPECT_DOUBLE_EQ(instance.drive(0, 0), 0.75);
     EXPECT_DOUBLE_EQ(instance.drive(1, 1), 1.0);
     EXPECT_DOUBLE_EQ(instance.drive_ratio(0), std::sqrt(10.0) / 4.0);
-    EXPECT_DOUBLE_EQ(instance.detuning(0), 1e7 * 0.2 / 4.0);  // the same fraction of the weights as asked for
-    EXPECT_DOUBLE_EQ(instance.detuning(1), 1e7 * 0.5 / 10.0);
+    // K falls with the drive, sqrt(10)/4 and 1 of full scale; the detuning is the same fraction of it as was asked for of the weights.
+    EXPECT_DOUBLE_EQ(instance.coupling_rate(0), 1e7 / (1.0 + 0.1 * std::sqrt(10.0) / 4.0));
+    EXPECT_DOUBLE_EQ(instance.coupling_rate(1), 1e7 / 1.1);
+    EXPECT_DOUBLE_EQ(instance.detuning(0), instance.coupling_rate(0) * 0.2 / 4.0);
+    EXPECT_DOUBLE_EQ(instance.detuning(1), instance.coupling_rate(1) * 0.5 / 10.0);
     EXPECT_DOUBLE_EQ(instance.nominal_raw_shift(0), 0.05 - 0.2 * (std::sqrt(10.0) / 4.0 - 0.25));
     EXPECT_EQ(instance.deviation, Eigen::Vector2d::Zero());
 }
@@ -66,11 +71,11 @@ TEST(MapWithoutDisorder, OrEveryRowOfAHeadToTheSameScale) {
 TEST(Problems, CarryRatesAndTheCellsPhaseError) {
     const problem::Instance instance = map_without_disorder(two_rows(), cell(), Mapping{});
     const problem::ExactProblem exact = exact_problem(instance, {});
-    EXPECT_DOUBLE_EQ(exact.drive(0, 0), 0.75e7);
+    EXPECT_DOUBLE_EQ(exact.drive(0, 0), 0.75 * instance.coupling_rate(0));
     EXPECT_EQ(exact.raw_shift, instance.nominal_raw_shift);
     EXPECT_EQ(exact.start, instance.network.start);
     const problem::PhaseProblem phase = phase_problem(instance, {});
-    EXPECT_EQ(phase.coupling_rate, 1e7);
+    EXPECT_EQ(phase.coupling_rate, instance.coupling_rate);
     EXPECT_EQ(phase.network.couplings[0].weight, 0.75);
     EXPECT_EQ(phase.detuning, instance.detuning);
 }

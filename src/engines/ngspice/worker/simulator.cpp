@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "core/quantity.hpp"
+#include "core/random.hpp"
 #include "engines/ngspice/demodulator.hpp"
 
 namespace entrain::engines::ngspice {
@@ -186,6 +187,10 @@ void Simulator::State::external_current(double t, const char* name, double& valu
         }
     }
     value = source.phasor.real() * c - source.phasor.imag() * s;
+    if (source.noise_rms > 0.0) {
+        const double step = std::round(t / load.step);  // ngspice asks several times for one point, and must get one answer
+        value += source.noise_rms * RandomStreams{source.noise_seed}.normal(Stream::circuit_noise, static_cast<std::uint64_t>(step));
+    }
 }
 
 void Simulator::State::flush_waves() {
