@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "metrics/quantile.hpp"
+#include "report/html.hpp"
 #include "report/result.hpp"
 
 namespace entrain::cli {
@@ -88,6 +89,9 @@ int run_command(const std::string& config, const CommonOptions& options) {
     write_file_atomically(folder->path() / "resolved.yaml", resolved_yaml(c));
     io::write_hdf5(folder->path() / "arrays.h5", report::result_arrays(experiment->trial, record));
     io::write_json(folder->path() / "result.json", result);
+    const std::string title = fmt::format("{} on {}, {} engine", c.layer.mechanism, c.substrate.kind, c.engine);
+    write_file_atomically(folder->path() / "report.html",
+                          report::html_report(title, {{c.substrate.kind, result, report::charts_json(experiment->trial, record)}}));
     folder->keep();
     if (options.json)
         fmt::print("{}\n", result.dump(2));
