@@ -3,7 +3,7 @@
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
-#include <string>
+#include <cstdlib>
 
 #include "core/quantity.hpp"
 #include "report/html.hpp"
@@ -20,7 +20,7 @@ constexpr std::size_t worst_listed = 10;
 constexpr Index most_entries = 200'000;  // of attention matrices per result: about 1.5 MB of page
 
 /// Four significant digits: more than a chart shows, and a third of the bytes.
-Json rounded(double x) { return std::isfinite(x) ? Json(std::stod(fmt::format("{:.4g}", x))) : Json(nullptr); }
+Json rounded(double x) { return std::isfinite(x) ? Json(std::strtod(fmt::format("{:.4g}", x).c_str(), nullptr)) : Json(nullptr); }
 
 template <class Values>
 Json rounded_list(const Values& values) {
@@ -29,7 +29,7 @@ Json rounded_list(const Values& values) {
     return list;
 }
 
-/// Rows of a matrix; null for rows that were not read.
+/// Rows of a matrix; null where `states` has none: padding, or an oscillator without a phase.
 Json rows_of(const Eigen::MatrixXd& matrix, const Eigen::MatrixXd& states) {
     Json rows = Json::array();
     for (Index i = 0; i < matrix.rows(); ++i) rows.push_back(states.row(i).allFinite() ? rounded_list(matrix.row(i)) : Json(nullptr));
@@ -94,7 +94,8 @@ Json attention_json(const study::TrialRecord& record) {
                          {"head", p.head},
                          {"max_abs", rounded(p.largest)},
                          {"reference", rows_of(p.sequence->reference.attention[p.head], p.sequence->reference.states[p.head])},
-                         {"simulated", rows_of(simulated, p.sequence->simulated.states[p.head])}});
+                         // A difference of rounded weights would show the rounding.
+                         {"difference", rows_of(simulated - p.sequence->reference.attention[p.head], p.sequence->simulated.states[p.head])}});
     }
     return {{"total", panels.size()}, {"shown", shown}};
 }

@@ -10,20 +10,26 @@
     // Numbers ---------------------------------------------------------------------------------------------------------------------------------
 
     const isNumber = x => typeof x === "number" && Number.isFinite(x);
+    const superscript = n => String(n).replace(/[0-9-]/g, c => "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b"["0123456789-".indexOf(c)]);
+    const space = "\u202f";
+    // n significant digits, as a power of ten where zeros would be all there is to read.
     const digits = (x, n) => {
-        const text = String(Number(x.toPrecision(n)));
+        const rounded = Number(x.toPrecision(n));
+        const exponent = rounded === 0 ? 0 : Math.floor(Math.log10(Math.abs(rounded)) + 1e-12);
+        const text = exponent < -3 || exponent > 5 ? `${Number((rounded / 10 ** exponent).toPrecision(n))}\u00b710${superscript(exponent)}` : String(rounded);
         return text.replace("-", "\u2212");
     };
-    const number = (x, unit = "", n = 3) => isNumber(x) ? digits(x, n) + (unit && "\u2009" + unit) : "-";
+    const number = (x, unit = "", n = 3) => isNumber(x) ? digits(x, n) + (unit && space + unit) : "-";
     const prefixes = ["z", "a", "f", "p", "n", "\u00b5", "m", "", "k", "M", "G", "T", "P"];
     // Three digits and an SI prefix; a number that rounds up to 1000 belongs to the next prefix.
     const engineering = (x, unit, n = 3) => {
         if (!isNumber(x)) return "-";
-        if (x === 0) return "0\u2009" + unit;
+        if (x === 0) return "0" + space + unit;
         const rounded = Number(x.toPrecision(n));
         const group = Math.min(5, Math.max(-7, Math.floor(Math.log10(Math.abs(rounded)) / 3 + 1e-12)));
-        return digits(rounded / 10 ** (3 * group), n) + "\u2009" + prefixes[group + 7] + unit;
+        return digits(rounded / 10 ** (3 * group), n) + space + prefixes[group + 7] + unit;
     };
+    const count = (n, noun) => `${n ?? "-"} ${noun}${n === 1 ? "" : "s"}`;
     const degrees = radians => isNumber(radians) ? radians * 180 / Math.PI : null;
     const at = (json, path) => path.split(".").reduce((value, key) => value === null || value === undefined ? null : value[key], json) ?? null;
 
@@ -69,9 +75,6 @@
     Chart.defaults.maintainAspectRatio = false;
     Chart.defaults.plugins.legend.display = false;
 
-    const superscript = n => String(n).replace(/[0-9-]/g, c => "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b"["0123456789-".indexOf(c)]);
-    const power = k => "10" + superscript(k);
-
     // Ticks of a logarithmic axis: decades, with 2 and 5 where there are few of them, every n-th where there are many.
     const decades = (low, high, most) => {
         const first = Math.ceil(Math.log10(low) - 1e-9);
@@ -97,7 +100,12 @@
         const positive = values.filter(v => isNumber(v) && v > 0);
         return positive.length ? [Math.min(...positive) / margin, Math.max(...positive) * margin] : [0.1, 10];
     };
-    const plain = value => Math.abs(Math.log10(value)) > 3.5 ? power(Math.round(Math.log10(value))) : digits(value, 2);
+    const plain = value => {
+        const exponent = Math.floor(Math.log10(value) + 1e-9);
+        if (exponent > -4 && exponent < 4) return digits(value, 2);
+        const mantissa = digits(value / 10 ** exponent, 2);
+        return (mantissa === "1" ? "" : mantissa + "\u00b7") + "10" + superscript(exponent);
+    };
 
     // Draws texts {x, y, text, align, color} given in data coordinates, with a white edge so that lines do not cut them.
     const texts = list => ({
@@ -133,10 +141,11 @@
 
     // Results ---------------------------------------------------------------------------------------------------------------------------------
 
-    const dimensionless = row => at(row.result, "substrate.dimensionless") !== false;
+    const dimensionless = row => at(row.result, "substrate.dimensionless") === true;
+    const isPhysical = row => at(row.result, "substrate.dimensionless") === false;  // a row that failed before its trial is neither
     const cellText = row => {
         const s = row.result.substrate ?? {};
-        if (dimensionless(row)) return "dimensionless";
+        if (!isPhysical(row)) return dimensionless(row) ? "dimensionless" : "no result";
         return `${s.cell ?? "-"}, ${s.corner ?? "-"}, injection ${number(s.injection)}`;
     };
     const engineOf = row => at(row.result, "engine.kind") ?? "-";
@@ -175,6 +184,7 @@
         ctx.lineTo(26, 6);
         ctx.stroke();
         ctx.setLineDash([]);
+        ctx.fillStyle = dash.length ? "#fff" : color;  // hollow where the line is dashed, as in the charts
         if (marker) Chart.helpers.drawPoint(ctx, {pointStyle: marker, radius: 4, borderWidth: 1.5}, 13, 6);
         return canvas;
     };
@@ -184,16 +194,19 @@
     };
 
     const verdict = rows => {
-        const physical = rows.filter(row => !dimensionless(row));
+        const physical = rows.filter(isPhysical);
         const rms = row => at(row.result, "error_at_read.phase_rms_deg");
         const energy = row => at(row.result, "energy.per_query_j.mean");
         const latency = row => at(row.result, "settling.latency_s");
-        const least = value => physical.filter(row => isNumber(value(row))).sort((a, b) => value(a) - value(b))[0];
+        const circuits = physical.filter(row => engineOf(row) === "ngspice");
+        const ranked = circuits.length ? circuits : physical;  // a model's figures do not compete with simulated circuits
+        const least = value => ranked.filter(row => isNumber(value(row))).sort((a, b) => value(a) - value(b))[0];
         if (rows.length === 1) {
             const row = rows[0];
             const unsettled = at(row.result, "settling.unsettled");
             const state = unsettled === 0 ? `all ${oscillators(row)} oscillators settled` : `${unsettled ?? "-"} of ${oscillators(row) ?? "-"} oscillators did not settle`;
-            const cost = dimensionless(row) ? "" : ` and costs ${engineering(energy(row), "J")} per query`;
+            const cost = isNumber(energy(row)) ? ` and costs ${engineering(energy(row), "J")} per query` : "";
+            if (!isNumber(rms(row))) return `Nothing could be read: ${state}.`;
             return `Read ${timeText(row, at(row.result, "settling.read_time_s"))} after the start, the array is ${number(rms(row), "deg")} rms ` +
                 `(${number(at(row.result, "error_at_read.phase_max_deg"), "deg")} at worst) from the digital reference${cost}; ${state}.`;
         }
@@ -204,7 +217,10 @@
         if (cheap) parts.push(`${cheap.name} needs the least energy, ${engineering(energy(cheap), "J")} per query at ${number(rms(cheap), "deg")} rms`);
         if (exact) parts.push(`${exact.name} has the smallest error at the read time, ${number(rms(exact), "deg")} rms`);
         if (fast) parts.push(`${fast.name} is read first, after ${engineering(latency(fast), "s")}`);
-        return `${rows.length} results: ${parts.join("; ") || "none of them has a figure in joules or seconds"}.`;
+        const broken = rows.filter(row => row.result.status !== "ok").length;
+        const state = broken ? ` (${broken} not complete)` : "";
+        const among = circuits.length && circuits.length < rows.length ? ", of the circuits" : "";
+        return `${rows.length} results${state}${among}: ${parts.join("; ") || "none of them has a figure in joules or seconds"}.`;
     };
 
     const columns = () => {
@@ -229,7 +245,7 @@
             {group: "Energy", columns: [["per query, mean", value("energy.per_query_j.mean", x => engineering(x, "J"))]]},
             {group: "Fre\u00adquency", columns: [["free-running", value("substrate.frequency_hz", x => engineering(x, "Hz"))]]},
             {group: "Power", columns: [["per oscil\u00adlator", value("substrate.power_per_oscillator_w", x => engineering(x, "W"))]]},
-            {group: "Un\u00adsettled", columns: [["of all", row => `${at(row.result, "settling.unsettled") ?? "-"}\u2009/\u2009${oscillators(row) ?? "-"}`]]},
+            {group: "Unset\u00adtled", columns: [["of all", row => `${at(row.result, "settling.unsettled") ?? "-"}\u202f/\u202f${oscillators(row) ?? "-"}`]]},
             {group: "Wall time", columns: [["of the simu\u00adlation", value("cost.wall_s", x => engineering(x, "s"))]]}
         ];
     };
@@ -248,6 +264,7 @@
         for (const row of rows) {
             const head = element("th", "", swatch(row.color, row.dash, row.marker), row.name, element("div", "small", `${engineOf(row)}: ${cellText(row)}`));
             head.scope = "row";
+            if (row.result.status !== "ok") add(head, "div", "status", row.result.status ?? "failed");
             const tr = add(body, "tr", "", head);
             for (const group of groups)
                 group.columns.forEach(([, format], k) => tr.append(element("td", k === 0 ? "first" : "", format(row))));
@@ -262,7 +279,7 @@
         const layer = ["mechanism", "sequences", "heads", "tokens", "d_osc"].every(key => same("result.layer." + key));
         const l = rows[0].result.layer ?? {};
         const held = [
-            [layer, `the layer (${l.mechanism ?? "-"}, ${(l.sequences ?? []).length} sequences, ${l.heads ?? "-"} heads, ${l.tokens ?? "-"} tokens)`],
+            [layer, `the layer (${l.mechanism ?? "-"}, ${count((l.sequences ?? []).length, "sequence")}, ${count(l.heads, "head")}, ${count(l.tokens, "token")})`],
             [same("charts.start") && same("result.provenance.seed"), `the start phases (seed ${text(at(rows[0], "result.provenance.seed"))})`],
             [same("result.settling.tolerance_deg"), `the tolerance (${number(at(rows[0], "result.settling.tolerance_deg"), "deg")})`],
             [same("charts.readout.read_time"), `the read rule (${text(at(rows[0], "charts.readout.read_time"))})`]
@@ -295,13 +312,13 @@
             "Attention errors are in attention weight; each row of weights sums to 1. " +
             "\u00b9 Model agreement: removing the slope in the drive needs the digital answer, which hardware does not have.");
         if (rows.some(dimensionless))
-            add(section, "p", "note", "A dimensionless oscillator has no seconds, joules or hertz: its times are in 1/W, the inverse of a unit coupling weight, and it is " +
-                "left out of charts in physical units.");
+            add(section, "p", "note", "A dimensionless oscillator has no seconds, joules or hertz: its times are in 1/W, the inverse of a unit coupling weight" +
+                (rows.every(dimensionless) ? "." : ", and the charts, which are in physical units, leave it out."));
     };
 
     const energySection = (parent, rows) => {
         const box = add(parent, "div", "");
-        const physical = rows.filter(row => !dimensionless(row));
+        const physical = rows.filter(isPhysical);
         const shown = physical.length ? physical : rows;
         const energetic = physical.length > 0;
         add(box, "h2", "", energetic ? "Energy against error" : "Error against time");
@@ -330,12 +347,13 @@
         const figures = [["softmax, FP32", digital.fp32], ["softmax, INT8", digital.int8]].filter(([, v]) => isNumber(v) && v > 0);
         xs.push(...figures.map(([, v]) => v));
         const [left, right] = wholeRange(xs, 1.5);
-        const [low, high] = wholeRange(ys, 1.5);
+        const [low, top] = wholeRange(ys, 1.5);
+        const high = figures.length ? top * (top / low) ** 0.12 : top;  // room for the labels of the digital figures
         figures.sort((a, b) => a[1] - b[1]);
         figures.forEach(([name, v], k) => {
             datasets.push(line([{x: v, y: low}, {x: v, y: high}], soft, {borderWidth: 1, borderDash: [1, 3], label: `${name} (digital, cited)`}));
-            labels.push({x: v, text: `${name} ${engineering(v, "J")}`, dx: k + 1 === figures.length ? -5 : 5, dy: 12 + 16 * k,
-                         align: k + 1 === figures.length ? "right" : "left"});
+            const toTheRight = Math.log(v / left) < 0.3 * Math.log(right / left);
+            labels.push({x: v, text: `${name} ${engineering(v, "J")}`, dx: toTheRight ? 5 : -5, dy: 10 + 16 * k, align: toTheRight ? "left" : "right"});
         });
         rowLegend(box, shown);
         draw(box, 440, {
@@ -358,7 +376,7 @@
         add(box, "h2", "", "Settling time");
         const tolerance = at(rows[0].result, "settling.tolerance_deg");
         add(box, "p", "note", `Until an oscillator stays within ${number(tolerance, "deg")} of its own final phase: median, 95 % and slowest of those that settled.`);
-        const physical = rows.filter(row => !dimensionless(row));
+        const physical = rows.filter(isPhysical);
         const key = add(box, "div", "legend");
         for (const [marker, name] of [["circle", "median"], ["rect", "p95"], ["triangle", "slowest"]])
             add(key, "span", "", swatch(soft, [], marker), name);
@@ -389,17 +407,18 @@
         } else {
             plot(rows, "settling.time_s", "settling time [1/W]", plain, v => number(v, "/W"));
         }
+        return box;
     };
 
-    const trajectorySection = rows => {
-        const physical = rows.filter(row => !dimensionless(row));
+    const trajectorySection = (parent, rows) => {
+        const physical = rows.filter(isPhysical);
         const shown = physical.length ? physical : rows;
-        const section = add(page, "section", "");
+        const section = add(parent, "section", "");
         add(section, "h2", "", "Settling trajectories");
         const tolerance = at(rows[0].result, "settling.tolerance_deg");
-        add(section, "p", "note", "Angle to the oscillator's own final phase, of the slowest, the median and the fastest oscillator that settled. " +
-            `Dotted: the tolerance, ${number(tolerance, "deg")}. All panels have the same axes.`);
-        const key = [["slowest", "#d55e00", []], ["median", "#000000", [7, 3]], ["fastest", "#0072b2", [2, 2]]];
+        add(section, "p", "note", "Angle to the oscillator's own final phase, of the slowest, the median and the fastest oscillator that settled; r is its drive. " +
+            `Thin line: the tolerance, ${number(tolerance, "deg")}.` + (shown.length > 1 ? " All panels have the same axes." : ""));
+        const key = [["slowest", ink, []], ["median", "#59636e", [7, 3]], ["fastest", "#59636e", [2, 2]]];
         const curvesOf = row => at(row.charts, "settling_curves") ?? [];
         const scaleOf = row => dimensionless(row) ? 1 : frequencyOf(row);
         const [first, last] = wholeRange(shown.flatMap(row => curvesOf(row).flatMap(c => c.time_s.filter((_, k) => c.angle_deg[k] > 0.01).map(t => t * scaleOf(row)))), 1.1);
@@ -407,7 +426,7 @@
         const panels = add(section, "div", "panels");
         for (const row of shown) {
             const panel = add(panels, "div", "panel");
-            add(panel, "h3", "", row.name);
+            add(panel, "h3", "", swatch(row.color, row.dash, row.marker), row.name);
             const curves = curvesOf(row);
             if (!curves.length) {
                 add(panel, "p", "note", "No oscillator settled.");
@@ -417,11 +436,11 @@
             const legend = add(panel, "div", "legend");
             const datasets = curves.map((curve, k) => {
                 const [name, color, dash] = names[k];
-                add(legend, "span", "", swatch(color, dash), `${name}: ${timeText(row, curve.settling_time_s)}, drive r ${number(curve.drive)}, ` +
+                add(legend, "span", "", swatch(color, dash), `${name}: ${timeText(row, curve.settling_time_s)}, r ${number(curve.drive)}, ` +
                     `sequence ${curve.sequence} head ${curve.head} token ${curve.token}`);
                 return line(curve.time_s.map((t, i) => ({x: t * scaleOf(row), y: curve.angle_deg[i]})).filter(p => p.y > low / 10), color, {borderDash: dash, label: name});
             });
-            datasets.push(line([{x: first, y: tolerance}, {x: last, y: tolerance}], soft, {borderWidth: 1, borderDash: [1, 3], label: "tolerance"}));
+            datasets.push(line([{x: first, y: tolerance}, {x: last, y: tolerance}], soft, {borderWidth: 1, label: "tolerance"}));
             draw(panel, 230, {
                 type: "scatter", data: {datasets},
                 options: {
@@ -532,19 +551,20 @@
         const show = () => {
             const panel = attention.shown[select.value];
             maps.replaceChildren();
-            const difference = panel.simulated.map((r, i) => r && panel.reference[i] ? r.map((v, j) => v - panel.reference[i][j]) : null);
-            const values = [...panel.simulated, ...panel.reference].filter(Boolean).flat();
+            const difference = panel.difference;
+            const simulated = panel.reference.map((r, i) => r && difference[i] ? r.map((v, j) => v + difference[i][j]) : null);
+            const values = [...simulated, ...panel.reference].filter(Boolean).flat();
             const high = values.reduce((a, b) => Math.max(a, b), 1e-12);
             const off = difference.filter(Boolean).flat().reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
             const tell = where => {
                 if (!where) return;
                 const [i, j] = where;
                 const value = rows => rows[i] ? digits(rows[i][j], 4) : "not read";
-                readout.textContent = `query ${i}, key ${j}: reference ${value(panel.reference)}, simulated ${value(panel.simulated)}, difference ${value(difference)}`;
+                readout.textContent = `query ${i}, key ${j}: reference ${value(panel.reference)}, simulated ${value(simulated)}, difference ${value(difference)}`;
             };
             const size = 330;
             heatMap(maps, "Digital reference", panel.reference, size, 0, high, sequential, tell);
-            heatMap(maps, "Simulated", panel.simulated, size, 0, high, sequential, tell);
+            heatMap(maps, "Simulated", simulated, size, 0, high, sequential, tell);
             heatMap(maps, "Difference (own scale)", difference, size, -off, off, diverging, tell);
             readout.textContent = `Largest difference ${number(off)}, ${number(100 * off / high, "%")} of the largest weight. Grey rows were not read (padding, or no phase). ` +
                 "Point at a cell for its numbers.";
@@ -595,14 +615,14 @@
         const layer = [
             ["mechanism", l.mechanism ?? "-"],
             ["sequences", `${sequences.slice(0, 12).join(", ")}${sequences.length > 12 ? ", \u2026" : ""} (${sequences.length})`],
-            ["shape", `${l.heads ?? "-"} heads, ${l.tokens ?? "-"} tokens, d = ${l.d_osc ?? "-"}; ${l.free_oscillators ?? "-"} free oscillators, ${l.couplings ?? "-"} couplings`],
+            ["shape", `${count(l.heads, "head")}, ${count(l.tokens, "token")}, d = ${l.d_osc ?? "-"}; ${count(l.free_oscillators, "free oscillator")}, ${count(l.couplings, "coupling")}`],
             ["drive r", `min ${number(drive.min)}, p5 ${number(drive.p5)}, median ${number(drive.median)}`],
             ["engine", Object.entries(r.engine ?? {}).map(([k, v]) => `${k} ${typeof v === "object" ? JSON.stringify(v) : v}`).join(", ")],
             ["readout", Object.entries(at(row.charts, "readout") ?? {}).map(([k, v]) => `${k} ${v ?? "auto"}`).join(", ")],
             ["read time, latency", `${timeText(row, at(r, "settling.read_time_s"))}, ${timeText(row, at(r, "settling.latency_s"))}`]
         ];
         const cell = [["substrate", `${s.kind ?? "-"}${dimensionless(row) ? " (dimensionless)" : `, cell ${s.cell ?? "-"}, corner ${s.corner ?? "-"}`}`]];
-        if (!dimensionless(row)) {
+        if (isPhysical(row)) {
             cell.push(["injection", `${number(s.injection)} of ${engineering(s.reference_current_a, "A")}`],
                       ["frequency", `${engineering(s.frequency_hz, "Hz", 6)} (${engineering(s.frequency_at_step_hz, "Hz", 6)} at the simulation's step)`],
                       ["coupling rate K", engineering(s.coupling_rate_rad_per_s, "rad/s")],
@@ -624,9 +644,9 @@
                               element("td", "wide", e.source)])));
     };
 
-    const provenanceFacts = p => facts([[
+    const provenance = p => [
         ["version", `${p.version ?? "-"} (git ${p.git ?? "-"})`], ["ngspice", p.ngspice_version ?? "-"], ["seed", p.seed ?? "-"],
-        ["configuration sha256", p.config_sha256 ?? "-"], ["cpu", p.cpu ?? "-"], ["started", p.started_utc ?? "-"]]]);
+        ["configuration sha256", p.config_sha256 ?? "-"], ["cpu", p.cpu ?? "-"], ["started", p.started_utc ?? "-"]];
 
     const detailSection = rows => {
         const section = add(page, "section", "");
@@ -645,7 +665,7 @@
             energyTable(detail, row);
             failuresTable(detail, row);
             add(detail, "h3", "", "Provenance");
-            detail.append(provenanceFacts(row.result.provenance ?? {}));
+            detail.append(facts([provenance(row.result.provenance ?? {})]));
         };
         select.addEventListener("change", show);
         show();
@@ -653,14 +673,18 @@
 
     const results = () => {
         const rows = data.rows.map(row => ({...row, result: row.result ?? {}}));
+        if (!rows.length) {
+            add(page, "p", "verdict", "No results.");
+            return;
+        }
         style(rows);
         const words = add(page, "p", "verdict", verdict(rows));
-        if (rows.some(row => row.result.status !== "ok")) words.classList.add("partial");
+        if (rows.length === 1 && rows[0].result.status !== "ok") words.dataset.status = rows[0].result.status ?? "failed";
         tableSection(rows, data.notes ?? []);
         const pair = add(page, "section", "pair");
         energySection(pair, rows);
-        settlingSection(pair, rows);
-        trajectorySection(rows);
+        const settling = settlingSection(pair, rows);
+        trajectorySection(rows.length > 1 ? page : settling, rows);
         detailSection(rows);
     };
 
@@ -737,7 +761,8 @@
                     {x: (high - f) / scale, y, dy: -20, align: "center", text: `+${engineering(high - f, "Hz")}`, color: ink},
                     {x: 0, y, dy: -20, align: "center", text: engineering(f, "Hz", 5), color: ink}])],
                 options: {
-                    scales: {x: {type: "linear", min: -reach / scale, max: reach / scale, title: {display: true, text: `detuning of the drive [${name}]`, color: ink},
+                    scales: {x: {type: "linear", min: -reach / scale, max: reach / scale, ticks: {includeBounds: false},
+                                 title: {display: true, text: `detuning of the drive [${name}]`, color: ink},
                                  grid: {color: rule, borderColor: soft}},
                              y: {type: "category", labels: [y], offset: true, display: false}},
                     plugins: {tooltip: {enabled: false}}
@@ -754,7 +779,7 @@
         const last = add(page, "section", "");
         add(last, "h2", "", "Provenance");
         last.append(facts([[["method", `${at(c, "options.method") ?? "-"}, ${at(c, "options.points_per_period") ?? "-"} points per period, reltol ${number(at(c, "options.reltol"))}`],
-                            ["temperature", number(c.temperature_k, "K")]]]), provenanceFacts(c.provenance ?? {}));
+                            ["temperature", number(c.temperature_k, "K")], ...provenance(c.provenance ?? {})]]));
     };
 
     page.replaceChildren();
