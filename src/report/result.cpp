@@ -54,12 +54,6 @@ const char* origin_word(problem::Origin origin) {
     return "";
 }
 
-std::string_view verdict_word(Verdict verdict) {
-    constexpr std::string_view words[] = {"settled", "unsettled", "unlocked",  "never_started", "degenerate",
-                                          "failed",  "masked",    "collapsed", "multimode"};
-    return words[static_cast<std::size_t>(verdict)];
-}
-
 /// Why an oscillator is listed, and what helps.
 std::string message_of(const study::TrialRecord& record, std::size_t i) {
     const auto k = static_cast<Index>(i);
@@ -97,6 +91,12 @@ std::size_t count(const study::TrialRecord& record, Verdict verdict) {
 }
 
 }  // namespace
+
+std::string_view verdict_word(Verdict verdict) {
+    constexpr std::string_view words[] = {"settled", "unsettled", "unlocked",  "never_started", "degenerate",
+                                          "failed",  "masked",    "collapsed", "multimode"};
+    return words[static_cast<std::size_t>(verdict)];
+}
 
 std::string status_of(const study::TrialRecord& record) {
     const std::size_t good = count(record, Verdict::settled) + count(record, Verdict::degenerate);
