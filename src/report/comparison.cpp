@@ -206,10 +206,13 @@ std::string comparison_table(const Json& comparison) {
                      column("", "read time", time("/settling/read_time_s")), column("", "latency", time("/settling/latency_s")),
                      column("", "energy/query", quantity("/energy/per_query_j/mean", "J")), column("", "wall", quantity("/cost/wall_s", "s"))});
 
-    text += "\n";
-    for (const std::string& note : comparison_notes(comparison)) text += fmt::format("  {}\n", note);
+    text += "\n  held equal:";
+    for (const Json& held : comparison["held_equal"])
+        text += fmt::format("{} {} {}", &held == &comparison["held_equal"].front() ? "" : ";", word(held["what"]), word(held["value"]));
+    text += "\n  free:";
+    for (const Json& free : comparison["free"]) text += fmt::format("{} {}", &free == &comparison["free"].front() ? "" : ",", word(free["what"]));
     text +=
-        "  errors at equilibrium, @read at the read time. Phase errors with the constant offset removed (what hardware can do), and with offset "
+        "\n  errors at equilibrium, @read at the read time. Phase errors with the constant offset removed (what hardware can do), and with offset "
         "and\n"
         "  slope removed (needs the digital answer: agreement with the phase model).\n";
     for (const Json& row : rows) {
@@ -223,17 +226,12 @@ std::string comparison_table(const Json& comparison) {
         text += fmt::format("  {}{}: {}{}: {}{}\n", word(row["name"]), whole ? " failed" : "", where, word(first["category"]), word(first["message"]),
                             more > 0 ? fmt::format(" (and {} more in its result.json)", more) : "");
     }
+    for (const std::string& row : missing_rows(comparison)) text += fmt::format("  {}\n", row);
     return text;
 }
 
-std::vector<std::string> comparison_notes(const Json& comparison) {
-    std::string equal = "held equal:";
-    for (const Json& held : comparison["held_equal"])
-        equal += fmt::format("{} {} {}", &held == &comparison["held_equal"].front() ? "" : ";", word(held["what"]), word(held["value"]));
-    std::string free = "free:";
-    for (const Json& quantity : comparison["free"])
-        free += fmt::format("{} {}", &quantity == &comparison["free"].front() ? "" : ",", word(quantity["what"]));
-    std::vector<std::string> notes = {equal, free};
+std::vector<std::string> missing_rows(const Json& comparison) {
+    std::vector<std::string> notes;
     for (const Json& pair : comparison["skipped"]) notes.push_back(fmt::format("{} skipped: {}", word(pair["name"]), word(pair["reason"])));
     for (const Json& row : comparison["not_run"]) notes.push_back(fmt::format("{} not run: interrupted", word(row)));
     return notes;
