@@ -201,6 +201,26 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
     return json;
 }
 
+Json failed_result_json(const RunInfo& info, const study::TrialInput& input, const problem::Failure& failure) {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    study::TrialRecord record;
+    const network::OscillatorNetwork network = input.mechanism.lower(input.layer, input.sequences, {});
+    record.free = network.free;
+    record.drive_ratio = network::drive_ratio(network);
+    record.couplings = network.couplings.size();
+    record.read_time = record.latency = nan;
+    record.failures = {failure};
+    const int heads = input.layer.heads;
+    const int tokens = input.sequences.front().tokens();
+    record.ledger = energy::ledger({}, {}, {}, {}, 0.0, nan, input.digital,  // the digital side needs no circuit
+                                   input.mechanism.operations(heads, tokens, input.layer.oscillator_dimension), heads * tokens);
+    record.ledger.mean = record.ledger.median = record.ledger.p95 = record.ledger.max = record.ledger.gated_mean = record.ledger.per_layer = nan;
+    Json json = result_json(info, input, record);
+    json["settling"]["unsettled"] = nullptr;
+    if (input.substrate.injection() == 0.0) json["substrate"]["injection"] = nullptr;  // it was never configured
+    return json;
+}
+
 std::vector<io::Array> result_arrays(const study::TrialInput& input, const study::TrialRecord& record) {
     const std::size_t count = record.sequences.size();
     const auto heads = static_cast<std::size_t>(input.layer.heads);

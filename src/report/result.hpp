@@ -25,6 +25,9 @@ struct RunInfo {
 /// result.json (schema entrain.result/1), SI units in the key names.
 [[nodiscard]] io::Json result_json(const RunInfo& info, const study::TrialInput& input, const study::TrialRecord& record);
 
+/// result.json of a trial that could not be simulated at all: the same keys, null for what was not measured, the failure listed.
+[[nodiscard]] io::Json failed_result_json(const RunInfo& info, const study::TrialInput& input, const problem::Failure& failure);
+
 /// The datasets of arrays.h5.
 [[nodiscard]] std::vector<io::Array> result_arrays(const study::TrialInput& input, const study::TrialRecord& record);
 

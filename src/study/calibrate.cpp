@@ -342,12 +342,16 @@ double edge_of(const std::vector<Slip>& slips, const std::string& cell) {
     return std::sqrt(std::max(0.0, x0 - y0 * (x1 - x0) / (y1 - y0)));
 }
 
-/// Detunings [rad/s] that resolve an edge which coarse slips bracket: `count` of them from half a coarse step below the last locked cell (so close to
-/// the edge that it slips too rarely to be seen, it may be outside all the same) to one coarse step beyond the first slipping one.
+/// Part of a coarse step by which an edge may lie inside the last cell that seemed locked: so close outside, fewer than three slips fall into the
+/// run.
+constexpr double hidden_step = 0.3;
+
+/// Detunings [rad/s] that resolve an edge which coarse slips bracket: `count` of them from just inside the last locked cell to one coarse step beyond
+/// the first slipping one.
 std::vector<double> resolving(const std::vector<Slip>& coarse, int count) {
     const auto outside = std::find_if(coarse.begin(), coarse.end(), [](const Slip& s) { return s.beat > 0.0; });
     const double step = outside->detuning - (outside - 1)->detuning;
-    const double low = outside->detuning - 1.5 * step;
+    const double low = (outside - 1)->detuning - hidden_step * step;
     const double high = outside->detuning + step;
     std::vector<double> detunings;
     for (int k = 0; k < count; ++k) detunings.push_back(low + (high - low) * k / (count - 1));
@@ -373,7 +377,12 @@ double lock_edge(const substrates::Substrate& substrate, const engines::Engine& 
     std::vector<Slip> bracket = coarse(0.5, 1.6);             // most cells lock as far as they return fast
     if (!brackets_edge(bracket)) bracket = coarse(0.2, 3.3);  // the others within a factor of three
     static_cast<void>(edge_of(bracket, substrate.cell()));    // refuses an edge that is not bracketed
+<<<<<<< HEAD
     return edge_of(slips(substrate, engine, points, c, side, resolving(bracket, fine_cells), time_for(2.5 * coarse_step / (fine_cells - 1)), run),
+=======
+    return edge_of(slips(substrate, engine, points, c, side, resolving(bracket, fine_cells),
+                         time_for((2.0 + hidden_step) * coarse_step / (fine_cells - 1)), run),
+>>>>>>> main
                    substrate.cell());
 }
 

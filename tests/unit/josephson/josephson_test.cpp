@@ -48,6 +48,7 @@ problem::Calibration calibration() {
     c.amplitude = 1.4e-4;
     c.reference_current_a = 1e-4;
     c.coupling_rate = 2e10;
+    c.relaxation_rate = 2e10;
     return c;
 }
 
