@@ -377,12 +377,8 @@ double lock_edge(const substrates::Substrate& substrate, const engines::Engine& 
     std::vector<Slip> bracket = coarse(0.5, 1.6);             // most cells lock as far as they return fast
     if (!brackets_edge(bracket)) bracket = coarse(0.2, 3.3);  // the others within a factor of three
     static_cast<void>(edge_of(bracket, substrate.cell()));    // refuses an edge that is not bracketed
-<<<<<<< HEAD
-    return edge_of(slips(substrate, engine, points, c, side, resolving(bracket, fine_cells), time_for(2.5 * coarse_step / (fine_cells - 1)), run),
-=======
     return edge_of(slips(substrate, engine, points, c, side, resolving(bracket, fine_cells),
                          time_for((2.0 + hidden_step) * coarse_step / (fine_cells - 1)), run),
->>>>>>> main
                    substrate.cell());
 }
 
