@@ -24,6 +24,7 @@ struct CommonOptions {
 };
 
 int run_command(const std::string& config, const CommonOptions& options);
+int compare_command(const std::string& config, const CommonOptions& options);
 int netlist_command(const std::string& config, const CommonOptions& options, std::optional<int> head, std::optional<int> token);
 int characterize_command(const std::string& config, const CommonOptions& options);
 int validate_command(const std::vector<std::string>& configs, const CommonOptions& options);

@@ -114,13 +114,13 @@ void configure_substrate(Configuration& c, Diagnostics& diagnostics) {
         for (const auto& spec : specs) wanted.push_back({spec.name, spec.unit, spec.range});
         for (const auto& [name, p] : config::resolve_corner(config::read_model_file(file), wanted, c.substrate.parameters, diagnostics))
             corner[name] = {p.value, p.unit, p.source};
-        c.checksums.corner = checked_sum(c.checksums.corner, file, c.places.at("checksums.corner"), diagnostics);
+        c.substrate.corner_sha256 = checked_sum(c.substrate.corner_sha256, file, c.places.at("substrate.corner_sha256"), diagnostics);
     }
     if (!diagnostics.empty()) return;
     try {
         c.substrate_plugin->configure(corner);
     } catch (const ModelError& error) {
-        diagnostics.add(c.places.at("substrate"), error.what());
+        c.impossible = error.what();
     } catch (const UserError& error) {  // options that exclude each other: the plug-in does not know where they stand
         for (const Diagnostic& d : error.diagnostics()) diagnostics.add(c.places.at("substrate"), d.message);
     }
@@ -153,6 +153,7 @@ void Configuration::describe(FieldVisitor& v) {
             s.text("name", substrate.name, "row name in compare; default the kind");
             s.text("corner", substrate.corner, "models/<kind>/<corner>.yaml");
             s.raw_map("parameters", substrate.parameters, "override keys of the corner file");
+            s.text("corner_sha256", substrate.corner_sha256, "written into resolved.yaml: sha256 of the corner file; a changed file is refused");
             if (substrate_plugin) substrate_plugin->describe(s);
         },
         "the technology");
@@ -183,8 +184,10 @@ void Configuration::describe(FieldVisitor& v) {
         v.section(
             "compare",
             [this](FieldVisitor& s) {
-                reserved(s, "equal", "none", "what compare holds equal");
-                s.quantity("target", compare_target, {1e-6, 1.0},
+                using Equal = Compare::Equal;
+                s.choice("equal", compare.equal, {{"none", Equal::nothing}, {"error", Equal::error}},
+                         "error: choose each substrate's injection and read time of least energy for the target");
+                s.quantity("target", compare.target, {1e-6, 1.0},
                            "with equal: error, the phase error to be bought (rms over tokens at the read time)");
             },
             "for the compare command");
@@ -195,28 +198,49 @@ void Configuration::describe(FieldVisitor& v) {
         [this](FieldVisitor& s) {
             s.text("weights", checksums.weights, "sha256 of layer.weights; a changed file is refused");
             s.text("inputs", checksums.inputs, "sha256 of layer.inputs");
-            s.text("corner", checksums.corner, "sha256 of the corner file");
             s.text("digital", checksums.digital, "sha256 of models/energy/digital.yaml");
         },
         "written into resolved.yaml");
 }
 
+config::Node read_root(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+    config::Node root = config::parse_file(file);
+    const auto has = [&](const char* key) { return root.find(key) != nullptr; };
+    const bool one_substrate = has("substrate");
+    const bool one_engine = has("engine");
+    for (const std::string& assignment : overrides) config::apply_override(root, assignment);
+    std::erase_if(root.entries, [&](const config::Node::Entry& e) {
+        return (e.key == "substrates" && !one_substrate && has("substrate")) || (e.key == "engines" && !one_engine && has("engine"));
+    });
+    return root;
+}
+
 Configuration load_configuration(const std::filesystem::path& file, const std::vector<std::string>& overrides, Scope scope) {
+    config::Node root = read_root(file, overrides);
+    Diagnostics diagnostics;
+    for (const std::string one : {"substrate", "engine"})
+        if (const config::Node* list = root.find(one + "s"))
+            diagnostics.add(list->where,
+                            fmt::format("{0}s: a list of rows is for `entrain compare` (expected {0}: one map; --set {0}.kind=... on the "
+                                        "command line replaces the list)",
+                                        one));
+    diagnostics.throw_if_any();
+    Configuration c = read_configuration(file, std::move(root), scope, diagnostics);
+    if (!c.impossible.empty()) diagnostics.add(c.places.at("substrate"), c.impossible);
+    if (!c.unsupported.empty()) diagnostics.add(c.places.at("engine.kind"), "engine.kind: " + c.unsupported);
+    diagnostics.throw_if_any();
+    return c;
+}
+
+Configuration read_configuration(const std::filesystem::path& file, config::Node root, Scope scope, Diagnostics& diagnostics) {
     Configuration c;
     c.file = file;
     c.scope = scope;
-    c.root = config::parse_file(file);
-    for (const std::string& assignment : overrides) config::apply_override(c.root, assignment);
-    Diagnostics diagnostics;
-    for (const char* list : {"substrates", "engines"})
-        if (const config::Node* node = c.root.find(list))
-            diagnostics.add(node->where, fmt::format("{}: a list of rows is for `entrain compare`, which comes later (expected {}: one map)", list,
-                                                     std::string{list}.substr(0, std::string{list}.size() - 1)));
-    diagnostics.throw_if_any();
+    c.root = std::move(root);
     if (scope == Scope::whole) c.mechanism_plugin = choose(c.root, "layer", "mechanism", mechanisms::catalogue(), diagnostics);
     c.substrate_plugin = choose(c.root, "substrate", "kind", substrates::catalogue(), diagnostics);
     c.engine_plugin = choose(c.root, "engine", "kind", engines::catalogue(), diagnostics);
-    diagnostics.throw_if_any();  // without the plug-ins their options would all look unknown
+    if (!diagnostics.empty()) return c;  // without the plug-ins their options would all look unknown
     c.readout.dimensionless = c.substrate_plugin && c.substrate_plugin->dimensionless();
     if (c.substrate_plugin) c.simulation.points_per_period = c.substrate_plugin->default_points_per_period();
 
@@ -246,9 +270,8 @@ Configuration load_configuration(const std::filesystem::path& file, const std::v
             "nonidealities.temperature: a phase that jitters never stays within the tolerance, so that there is no slowest oscillator to wait "
             "for (expected readout.read_time: \"fixed: <time>\" with thermal noise)");
     if (c.substrate_plugin && c.engine_plugin && !c.substrate_plugin->supports(c.engine_plugin->fidelity()))
-        diagnostics.add(c.places.at("engine.kind"), fmt::format("engine.kind: {} cannot be simulated by {} (expected {})", c.substrate.kind, c.engine,
-                                                                fmt::join(engines_for(*c.substrate_plugin), " | ")));
-    diagnostics.throw_if_any();
+        c.unsupported =
+            fmt::format("{} cannot be simulated by {} (expected {})", c.substrate.kind, c.engine, fmt::join(engines_for(*c.substrate_plugin), " | "));
     return c;
 }
 
@@ -279,14 +302,21 @@ Inputs load_inputs(Configuration& c) {
         else
             inputs.chosen.push_back(inputs.all[static_cast<std::size_t>(index)]);
     }
-    const int limit = c.substrate_plugin->max_dimension();
-    if (limit > 0 && inputs.layer.oscillator_dimension > limit)
-        diagnostics.add(
-            c.places.at("substrate.kind"),
-            fmt::format(
-                "substrate.kind: {} carries oscillators of dimension {} (one phase), but {} has anchors of dimension {}. Use substrate ideal.",
-                c.substrate.kind, limit, c.layer.weights, inputs.layer.oscillator_dimension));
     diagnostics.throw_if_any();
+    return inputs;
+}
+
+std::string dimension_limit(const Configuration& c, const attention::Layer& layer) {
+    const int limit = c.substrate_plugin->max_dimension();
+    if (limit == 0 || layer.oscillator_dimension <= limit) return "";
+    return fmt::format("{} carries oscillators of dimension {} (one phase), but {} has anchors of dimension {}. Use substrate ideal.",
+                       c.substrate.kind, limit, c.layer.weights, layer.oscillator_dimension);
+}
+
+Inputs load_inputs_for_substrate(Configuration& c) {
+    Inputs inputs = load_inputs(c);
+    if (const std::string limit = dimension_limit(c, inputs.layer); !limit.empty())
+        throw UserError{c.places.at("substrate.kind"), "substrate.kind: " + limit};
     return inputs;
 }
 

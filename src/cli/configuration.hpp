@@ -40,12 +40,12 @@ struct Configuration {
         std::string name;
         std::string corner = "typical";
         std::vector<RawEntry> parameters;
+        std::string corner_sha256;  ///< of resolved.yaml, like checksums
     } substrate;
     std::string engine;
     struct Checksums {
         std::string weights;
         std::string inputs;
-        std::string corner;
         std::string digital;
     } checksums;  ///< of resolved.yaml: a changed input is refused; "" = not checked
     substrates::Mapping mapping;
@@ -53,19 +53,34 @@ struct Configuration {
     study::Start start;
     study::SimulationOptions simulation;
     study::ReadoutOptions readout;
-    Radians compare_target{radians(1.0)};  ///< for the compare command; run does not look at it
+    struct Compare {
+        enum class Equal { nothing, error };
+        Equal equal = Equal::nothing;  ///< error: injection and read time are chosen for a predicted phase error of `target`
+        Radians target{radians(1.0)};
+    } compare;  ///< for the compare command; run does not look at it
     std::int64_t seed = 1;
 
     std::unique_ptr<mechanisms::Mechanism> mechanism_plugin;  ///< null with Scope::substrate_only
     std::unique_ptr<substrates::Substrate> substrate_plugin;  ///< configured with its corner
     std::unique_ptr<engines::Engine> engine_plugin;
 
+    // What keeps the experiment from being run though every key is good; "" = nothing. For `run` these are mistakes of the user.
+    std::string impossible;   ///< the inequality the cell violates
+    std::string unsupported;  ///< why this engine cannot solve this substrate
+
     /// Every key of the file in its order; plug-in options are included for the plug-ins that are set.
     void describe(FieldVisitor& visitor);
 };
 
-/// Reads a file and its --set overrides; chooses plug-ins by name, reads strictly, loads and checks the corner and configures the substrate. Reports
-/// all mistakes at once as UserError.
+/// Reads a file and its --set overrides. A `substrate` (`engine`) given by --set replaces the file's list `substrates` (`engines`).
+[[nodiscard]] config::Node read_root(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+
+/// Reads one experiment from `root`, which has one map `substrate` and one map `engine`: chooses plug-ins by name, reads strictly, loads and checks
+/// the corner and configures the substrate. Mistakes go to `diagnostics`, empty before; after a mistake in a plug-in's name nothing else was read.
+[[nodiscard]] Configuration read_configuration(const std::filesystem::path& file, config::Node root, Scope scope, Diagnostics& diagnostics);
+
+/// The one experiment of a file with its --set overrides. All mistakes at once as UserError; an impossible cell and an engine that cannot solve the
+/// substrate are mistakes.
 [[nodiscard]] Configuration load_configuration(const std::filesystem::path& file, const std::vector<std::string>& overrides, Scope scope);
 
 /// The layer and inputs a configuration names.
@@ -75,8 +90,15 @@ struct Inputs {
     std::vector<attention::Sequence> chosen;  ///< those of layer.sequences, in that order
 };
 
-/// Loads and checks what the configuration names; fills layer.sequences, absolute paths and checksums of `configuration` for resolved.yaml.
+/// Why the substrate cannot carry the layer's oscillators, "" if it can.
+[[nodiscard]] std::string dimension_limit(const Configuration& configuration, const attention::Layer& layer);
+
+/// Loads and checks what the configuration names, whatever its substrate; fills layer.sequences, absolute paths and checksums of `configuration` for
+/// resolved.yaml.
 [[nodiscard]] Inputs load_inputs(Configuration& configuration);
+
+/// load_inputs; UserError if the substrate cannot carry the layer.
+[[nodiscard]] Inputs load_inputs_for_substrate(Configuration& configuration);
 
 /// The text of resolved.yaml.
 [[nodiscard]] std::string resolved_yaml(Configuration& configuration);

@@ -92,7 +92,10 @@ int describe_command(const std::string& kind, const std::string& name) {
         Configuration configuration;
         config::Reference reference;
         configuration.describe(reference);
-        fmt::print("config (keys of every experiment file; a plug-in's own keys stand beside its kind)\n");
+        fmt::print(
+            "config (keys of every experiment file; a plug-in's own keys stand beside its kind; compare also takes substrates: and engines:, lists "
+            "of "
+            "such maps)\n");
         print_table(reference.rows());
         found = true;
     }

@@ -89,11 +89,12 @@ int main(int argc, char** argv) {
     run->add_option("--resume", options.resume, "continue a run from its folder");
     run->callback([&] { command = [&] { return entrain::cli::run_command(config, options); }; });
 
-    auto* compare = app.add_subcommand("compare", "one layer on several substrates and engines, one table (comes later)");
+    auto* compare = app.add_subcommand("compare", "one layer on several substrates and engines, one table");
     with_config(compare);
-    compare->allow_extras();
-    compare->callback(
-        [&] { command = []() -> int { throw entrain::UserError{"compare is not available yet: use `entrain run CONFIG` once per substrate"}; }; });
+    add_common(*compare, options);
+    add_output(*compare, options);
+    compare->add_flag("--dry-run", options.dry_run, "say what each row would simulate, and how long it would take");
+    compare->callback([&] { command = [&] { return entrain::cli::compare_command(config, options); }; });
 
     auto* netlist = app.add_subcommand("netlist", "write the circuits that run simulates as stand-alone SPICE decks");
     with_config(netlist);

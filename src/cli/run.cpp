@@ -4,52 +4,13 @@
 #include <optional>
 
 #include "cli/commands.hpp"
+#include "cli/plan.hpp"
+#include "cli/run_folder.hpp"
 #include "cli/session.hpp"
 #include "core/error.hpp"
-#include "core/file.hpp"
-#include "metrics/quantile.hpp"
 #include "report/result.hpp"
 
 namespace entrain::cli {
-namespace {
-
-/// What a run would do: printed by --dry-run, which simulates nothing but a missing calibration.
-io::Json dry_run_json(const Experiment& experiment) {
-    const study::Prepared prepared = study::prepare(experiment.trial, {});
-    const engines::CostEstimate cost = experiment.trial.engine.estimate(prepared.problem, experiment.trial.run);
-    std::vector<double> drive(prepared.instance.drive_ratio.begin(), prepared.instance.drive_ratio.end());
-    std::vector<double> settling;
-    for (const double rate : prepared.rule.rate)
-        if (rate > 0.0) settling.push_back(problem::predicted_settling_time(rate, radians(90.0), prepared.rule.tolerance.value()));
-    const auto quantile = [](const std::vector<double>& values, double q) { return io::number_or_null(metrics::quantile(values, q)); };
-    return {{"free_oscillators", prepared.instance.network.size()},
-            {"anchors", prepared.instance.network.anchors.rows()},
-            {"couplings", prepared.instance.network.couplings.size()},
-            {"drive", {{"min", quantile(drive, 0.0)}, {"p5", quantile(drive, 0.05)}, {"median", quantile(drive, 0.5)}}},
-            {"predicted_settling_from_90_deg_s",
-             {{"median", quantile(settling, 0.5)}, {"p95", quantile(settling, 0.95)}, {"max", quantile(settling, 1.0)}}},
-            {"netlists", cost.netlists},
-            {"simulated_periods", cost.simulated_periods},
-            {"wall_s", cost.wall_s},
-            {"memory_bytes", cost.memory_bytes}};
-}
-
-std::string plan_table(const io::Json& plan) {
-    const auto number = [](const io::Json& value) { return value.is_number() ? fmt::format("{:.3g}", value.get<double>()) : std::string{"-"}; };
-    const io::Json& drive = plan["drive"];
-    const io::Json& settling = plan["predicted_settling_from_90_deg_s"];
-    return fmt::format(
-        "  free oscillators, anchors    {}, {} ({} couplings)\n"
-        "  drive r                      min {}, p5 {}, median {}\n"
-        "  predicted settling [s]       median {}, p95 {}, max {} (from 90 deg; units of 1/W for ideal)\n"
-        "  netlists, simulated periods  {}, {}\n"
-        "  estimated wall, memory       {} s, {} MB\n",
-        plan["free_oscillators"].dump(), plan["anchors"].dump(), plan["couplings"].dump(), number(drive["min"]), number(drive["p5"]),
-        number(drive["median"]), number(settling["median"]), number(settling["p95"]), number(settling["max"]), plan["netlists"].dump(),
-        number(plan["simulated_periods"]), number(plan["wall_s"]), number(plan["memory_bytes"].get<double>() / 1e6));
-}
-
-}  // namespace
 
 int run_command(const std::string& config, const CommonOptions& options) {
     if (!options.resume.empty()) throw UserError{"--resume is not available yet: run the configuration again"};
@@ -61,7 +22,7 @@ int run_command(const std::string& config, const CommonOptions& options) {
     if (!options.dry_run) folder.emplace(options, config, "run");
     const std::unique_ptr<Experiment> experiment = load_experiment(config, options, progress);
     if (options.dry_run) {
-        const io::Json plan = dry_run_json(*experiment);
+        const io::Json plan = plan_json(*experiment);
         fmt::print("{}", options.json ? plan.dump(2) + "\n" : plan_table(plan));
         return done;
     }
@@ -75,19 +36,8 @@ int run_command(const std::string& config, const CommonOptions& options) {
     }
     const study::TrialRecord record = study::run_trial(experiment->trial);
 
-    Configuration& c = experiment->configuration;
-    report::JsonEcho engine_options;
-    c.simulation.describe(engine_options);
-    c.engine_plugin->describe(engine_options);
-    io::Json engine{{"kind", c.engine}};
-    engine.update(engine_options.json());
     const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    const io::Json result = report::result_json({progress.stop_requested() ? "partial" : report::status_of(record), c.layer.mechanism,
-                                                 c.substrate.kind, c.substrate.corner, engine, wall, provenance(c, started)},
-                                                experiment->trial, record);
-    write_file_atomically(folder->path() / "resolved.yaml", resolved_yaml(c));
-    io::write_hdf5(folder->path() / "arrays.h5", report::result_arrays(experiment->trial, record));
-    io::write_json(folder->path() / "result.json", result);
+    const io::Json result = write_run_folder(folder->path(), *experiment, record, {wall, started});
     folder->keep();
     if (options.json)
         fmt::print("{}\n", result.dump(2));

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -34,23 +35,19 @@ extern "C" void on_signal(int signal) {
 /// What progress needs to remember between calls; calls come from several threads.
 struct ProgressState {
     std::mutex mutex;
-    std::string stage;
-    int shown = -1;
+    std::map<std::string, int> shown;  ///< percent by stage: stages may run side by side
     bool terminal = ::isatty(STDERR_FILENO) == 1;
 };
 
 void show(ProgressState& state, const std::string& stage, double fraction) {
     constexpr int width = 30;
     const std::lock_guard lock{state.mutex};
-    if (stage != state.stage) {
-        state.stage = stage;
-        state.shown = -1;
-    }
     const double done = std::min(1.0, std::max(0.0, fraction));
     const int percent = static_cast<int>(100.0 * done);
     const int step = state.terminal ? 1 : 10;
-    if (percent / step <= state.shown / step && state.shown >= 0) return;
-    state.shown = percent;
+    const auto [before, is_new] = state.shown.emplace(stage, percent);
+    if (!is_new && percent / step <= before->second / step) return;
+    before->second = percent;
     std::string line;
     if (state.terminal) {
         const auto filled = static_cast<std::size_t>(width * done);
@@ -127,6 +124,17 @@ std::vector<std::string> overrides_of(const CommonOptions& options) {
     return overrides;
 }
 
+Progress named(const Progress& progress, const std::string& name) {
+    Progress with_name = progress;
+    with_name.report = [report = progress.report, name](const std::string& stage, double done) { report(name + ": " + stage, done); };
+    return with_name;
+}
+
+std::string calibration_key(const Configuration& c) {
+    if (c.substrate_plugin->dimensionless()) return "";
+    return study::calibration_key_text(*c.substrate_plugin, *circuit_engine(), {static_cast<int>(c.simulation.points_per_period)});
+}
+
 problem::Calibration calibration_for(const Configuration& c, int jobs, const Progress& progress) {
     if (c.substrate_plugin->dimensionless()) return {};
     const std::unique_ptr<engines::Engine> engine = circuit_engine();
@@ -164,7 +172,7 @@ Experiment::Experiment(Configuration c, Inputs i, energy::DigitalCosts d, proble
 
 std::unique_ptr<Experiment> load_experiment(const std::string& config, const CommonOptions& options, const Progress& progress) {
     Configuration configuration = load_configuration(config, overrides_of(options), Scope::whole);
-    Inputs inputs = load_inputs(configuration);
+    Inputs inputs = load_inputs_for_substrate(configuration);
     energy::DigitalCosts digital = digital_costs(configuration);
     problem::Calibration calibration = calibration_for(configuration, jobs_of(options), progress);
     return std::make_unique<Experiment>(std::move(configuration), std::move(inputs), std::move(digital), std::move(calibration), jobs_of(options),

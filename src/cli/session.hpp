@@ -51,8 +51,14 @@ struct Experiment {
 /// Loads, checks and calibrates (from the cache if it can).
 [[nodiscard]] std::unique_ptr<Experiment> load_experiment(const std::string& config, const CommonOptions& options, const Progress& progress);
 
+/// What the calibration of a configured substrate with the run's step depends on: equal texts, equal calibrations. "" where nothing is measured.
+[[nodiscard]] std::string calibration_key(const Configuration& configuration);
+
 /// The calibration of a configured substrate with the run's step, from the cache if it can.
 [[nodiscard]] problem::Calibration calibration_for(const Configuration& configuration, int jobs, const Progress& progress);
+
+/// The same progress with `name` before every stage.
+[[nodiscard]] Progress named(const Progress& progress, const std::string& name);
 
 [[nodiscard]] int jobs_of(const CommonOptions& options);
 [[nodiscard]] std::vector<std::string> overrides_of(const CommonOptions& options);

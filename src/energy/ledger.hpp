@@ -56,4 +56,9 @@ struct Ledger {
                             const problem::EnergyModel& model, double full_scale_current_a, double read_time, const DigitalCosts& digital,
                             const mechanisms::OperationCounts& operations, int queries_per_sequence);
 
+/// Mean energy per query [J] from the start to `time` [s], priced as in ledger(), whose `mean` it is at the read time. NaN for dimensionless
+/// substrates and where nothing was simulated.
+[[nodiscard]] double mean_energy_until(const problem::Instance& instance, const problem::Solution& solution, const problem::EnergyModel& model,
+                                       double full_scale_current_a, double time);
+
 }  // namespace entrain::energy

@@ -54,12 +54,6 @@ const char* origin_word(problem::Origin origin) {
     return "";
 }
 
-std::string_view verdict_word(Verdict verdict) {
-    constexpr std::string_view words[] = {"settled", "unsettled", "unlocked",  "never_started", "degenerate",
-                                          "failed",  "masked",    "collapsed", "multimode"};
-    return words[static_cast<std::size_t>(verdict)];
-}
-
 /// Why an oscillator is listed, and what helps.
 std::string message_of(const study::TrialRecord& record, std::size_t i) {
     const auto k = static_cast<Index>(i);
@@ -97,6 +91,12 @@ std::size_t count(const study::TrialRecord& record, Verdict verdict) {
 }
 
 }  // namespace
+
+std::string_view verdict_word(Verdict verdict) {
+    constexpr std::string_view words[] = {"settled", "unsettled", "unlocked",  "never_started", "degenerate",
+                                          "failed",  "masked",    "collapsed", "multimode"};
+    return words[static_cast<std::size_t>(verdict)];
+}
 
 std::string status_of(const study::TrialRecord& record) {
     const std::size_t good = count(record, Verdict::settled) + count(record, Verdict::degenerate);
@@ -198,6 +198,26 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
     json["cost"] = {
         {"wall_s", info.wall_s}, {"cpu_s", record.cost.cpu_s}, {"simulated_periods", record.cost.simulated_periods}, {"points", record.cost.points}};
     json["provenance"] = info.provenance;
+    return json;
+}
+
+Json failed_result_json(const RunInfo& info, const study::TrialInput& input, const problem::Failure& failure) {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    study::TrialRecord record;
+    const network::OscillatorNetwork network = input.mechanism.lower(input.layer, input.sequences, {});
+    record.free = network.free;
+    record.drive_ratio = network::drive_ratio(network);
+    record.couplings = network.couplings.size();
+    record.read_time = record.latency = nan;
+    record.failures = {failure};
+    const int heads = input.layer.heads;
+    const int tokens = input.sequences.front().tokens();
+    record.ledger = energy::ledger({}, {}, {}, {}, 0.0, nan, input.digital,  // the digital side needs no circuit
+                                   input.mechanism.operations(heads, tokens, input.layer.oscillator_dimension), heads * tokens);
+    record.ledger.mean = record.ledger.median = record.ledger.p95 = record.ledger.max = record.ledger.gated_mean = record.ledger.per_layer = nan;
+    Json json = result_json(info, input, record);
+    json["settling"]["unsettled"] = nullptr;
+    if (input.substrate.injection() == 0.0) json["substrate"]["injection"] = nullptr;  // it was never configured
     return json;
 }
 

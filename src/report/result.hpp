@@ -1,9 +1,11 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/hdf5.hpp"
 #include "io/json.hpp"
+#include "readout/reading.hpp"
 #include "study/trial.hpp"
 
 namespace entrain::report {
@@ -19,11 +21,17 @@ struct RunInfo {
     io::Json provenance;
 };
 
+/// The word for a verdict in result files: settled, unsettled, ...
+[[nodiscard]] std::string_view verdict_word(readout::Verdict verdict);
+
 /// The status of a finished trial: ok; partial if a simulation failed, was interrupted or an oscillator did not settle; failed if nothing was read.
 [[nodiscard]] std::string status_of(const study::TrialRecord& record);
 
 /// result.json (schema entrain.result/1), SI units in the key names.
 [[nodiscard]] io::Json result_json(const RunInfo& info, const study::TrialInput& input, const study::TrialRecord& record);
+
+/// result.json of a trial that could not be simulated at all: the same keys, null for what was not measured, the failure listed.
+[[nodiscard]] io::Json failed_result_json(const RunInfo& info, const study::TrialInput& input, const problem::Failure& failure);
 
 /// The datasets of arrays.h5.
 [[nodiscard]] std::vector<io::Array> result_arrays(const study::TrialInput& input, const study::TrialRecord& record);

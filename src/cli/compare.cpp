@@ -1,0 +1,262 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <limits>
+#include <optional>
+#include <thread>
+
+#include "cli/commands.hpp"
+#include "cli/comparison.hpp"
+#include "cli/plan.hpp"
+#include "cli/run_folder.hpp"
+#include "cli/session.hpp"
+#include "core/error.hpp"
+#include "core/file.hpp"
+#include "core/sha256.hpp"
+#include "report/comparison.hpp"
+#include "report/html.hpp"
+#include "report/result.hpp"
+
+namespace entrain::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+/// What a row needs before it can run: a calibration, or the reason why there is none.
+struct Ready {
+    problem::Calibration calibration;
+    std::optional<problem::Failure> failure;
+};
+
+/// A calibration and the rows that share it.
+struct SharedCalibration {
+    std::string key;
+    std::vector<std::size_t> rows;
+    Ready ready;
+};
+
+/// Nothing measured: every number of a circuit is missing.
+problem::Calibration unmeasured(const substrates::Substrate& substrate) {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    problem::Calibration c;
+    c.dimensionless = substrate.dimensionless();
+    c.coupling_rate = c.offset_rad = c.slope_rad = c.residual_rad = nan;
+    return c;
+}
+
+/// Runs work(0..count-1) on `threads` threads; the first exception stops the rest and is thrown here.
+template <class Work>
+void side_by_side(std::size_t count, int threads, Work&& work) {
+    std::atomic<std::size_t> next{0};
+    std::vector<std::exception_ptr> errors(count);
+    const auto take = [&] {
+        for (std::size_t k = next++; k < count; k = next++) try {
+                work(k);
+            } catch (...) {
+                errors[k] = std::current_exception();
+                next = count;
+            }
+    };
+    std::vector<std::thread> others;
+    for (int i = 1; i < threads; ++i) others.emplace_back(take);
+    take();
+    for (std::thread& thread : others) thread.join();
+    for (const std::exception_ptr& error : errors)
+        if (error) std::rethrow_exception(error);
+}
+
+/// Turns what a row throws into its failure. A missing component and an interrupt concern every row and are passed on.
+template <class Work>
+std::optional<problem::Failure> failure_of(Work&& work) {
+    try {
+        work();
+        return std::nullopt;
+    } catch (const MissingComponent&) {
+        throw;
+    } catch (const Interrupted&) {
+        throw;
+    } catch (const ModelError& error) {
+        return problem::Failure{"impossible", error.what(), -1, {}};
+    } catch (const std::exception& error) {
+        return problem::Failure{"error", error.what(), -1, {}};
+    }
+}
+
+/// Calibrates every row, one measurement for all rows with the same key, several of them side by side.
+std::vector<Ready> calibrate_rows(const Comparison& comparison, int jobs, const Progress& progress) {
+    std::vector<Ready> ready(comparison.rows.size());
+    std::vector<SharedCalibration> shared;
+    for (std::size_t i = 0; i < ready.size(); ++i) {
+        const Configuration& c = comparison.rows[i].configuration;
+        if (!c.impossible.empty()) {
+            ready[i] = {unmeasured(*c.substrate_plugin), problem::Failure{"impossible", c.impossible, -1, {}}};
+            continue;
+        }
+        const std::string key = calibration_key(c);
+        if (key.empty()) continue;
+        const auto same = std::ranges::find(shared, key, &SharedCalibration::key);
+        if (same != shared.end())
+            same->rows.push_back(i);
+        else
+            shared.push_back({key, {i}, {}});
+    }
+    const int threads = std::max(1, std::min(jobs, static_cast<int>(shared.size())));
+    side_by_side(shared.size(), threads, [&](std::size_t k) {
+        const Configuration& c = comparison.rows[shared[k].rows.front()].configuration;
+        Ready& result = shared[k].ready;
+        result.failure = failure_of([&] { result.calibration = calibration_for(c, jobs / threads, named(progress, c.substrate.name)); });
+        if (result.failure) result.calibration = unmeasured(*c.substrate_plugin);
+    });
+    for (const SharedCalibration& s : shared)
+        for (const std::size_t row : s.rows) ready[row] = s.ready;
+    return ready;
+}
+
+/// A row with everything a report shows of it.
+struct FinishedRow {
+    std::string name;
+    std::unique_ptr<Experiment> experiment;
+    io::Json result;
+    io::Json charts;  ///< null if the row failed
+};
+
+/// What every row has in common.
+io::Json held_equal(const Configuration& c) {
+    const auto echoed = [](auto& options) {
+        report::JsonEcho echo;
+        options.describe(echo);
+        return echo.json();
+    };
+    Configuration::LayerFiles layer = c.layer;
+    study::ReadoutOptions readout = c.readout;
+    study::Start start = c.start;
+    substrates::Mapping mapping = c.mapping;
+    const io::Json read = echoed(readout);
+    io::Json held = io::Json::array();
+    const auto add = [&](const char* what, std::string value) { held.push_back({{"what", what}, {"value", std::move(value)}}); };
+    add("layer", fmt::format("{} ({}, {} of its sequences)", layer.weights, layer.mechanism, layer.sequences.size()));
+    add("start phases", fmt::format("{} (seed {})", echoed(start)["start"].get<std::string>(), c.seed));
+    add("tolerance", read["settle_tolerance"].get<std::string>());
+    add("read rule", fmt::format("{}, correction {}", read["read_time"].get<std::string>(), read["correction"].get<std::string>()));
+    add("mapping", echoed(mapping)["normalisation"].get<std::string>());
+    return held;
+}
+
+/// What each row has of its own.
+io::Json free_quantities(const std::vector<FinishedRow>& rows) {
+    io::Json free = io::Json::array();
+    const auto add = [&](const char* what, const char* unit, auto&& value) {
+        io::Json values = io::Json::object();
+        for (const FinishedRow& row : rows) values[row.name] = value(row);
+        free.push_back({{"what", what}, {"unit", unit}, {"values", values}});
+    };
+    const auto of_result = [](const char* key) { return [key](const FinishedRow& row) { return row.result["substrate"][key]; }; };
+    add("frequency", "Hz", of_result("frequency_hz"));
+    add("injection", "1", of_result("injection"));
+    add("supply of the coupling currents", "V", [](const FinishedRow& row) {
+        const problem::Calibration& c = row.experiment->calibration;
+        const bool measured = !c.dimensionless && std::isfinite(c.amplitude);
+        return measured ? io::number_or_null(row.experiment->trial.substrate.energy_model(c).drive_v) : io::Json(nullptr);
+    });
+    add("power per oscillator", "W", of_result("power_per_oscillator_w"));
+    return free;
+}
+
+io::Json skipped_json(const Comparison& comparison) {
+    io::Json skipped = io::Json::array();
+    for (const SkippedPair& pair : comparison.skipped)
+        skipped.push_back({{"name", pair.name}, {"substrate", pair.substrate}, {"engine", pair.engine}, {"reason", pair.reason}});
+    return skipped;
+}
+
+std::unique_ptr<Experiment> experiment_of(ComparisonRow& row, const Comparison& comparison, const Ready& ready, int jobs, const Progress& progress) {
+    return std::make_unique<Experiment>(std::move(row.configuration), comparison.inputs, comparison.digital, ready.calibration, jobs,
+                                        named(progress, row.name));
+}
+
+int show_plans(Comparison& comparison, const std::vector<Ready>& ready, int jobs, const Progress& progress, bool as_json) {
+    io::Json plans{{"rows", io::Json::array()}, {"skipped", skipped_json(comparison)}};
+    for (std::size_t i = 0; i < ready.size(); ++i) {
+        io::Json plan{{"name", comparison.rows[i].name}};
+        std::optional<problem::Failure> failure = ready[i].failure;
+        if (!failure) failure = failure_of([&] { plan.update(plan_json(*experiment_of(comparison.rows[i], comparison, ready[i], jobs, progress))); });
+        if (failure) plan["failure"] = failure->message;
+        plans["rows"].push_back(plan);
+    }
+    fmt::print("{}", as_json ? plans.dump(2) + "\n" : report::plans_table(plans));
+    return done;
+}
+
+/// The comparison's own files.
+void write_comparison(const std::filesystem::path& folder, const Comparison& comparison, const std::vector<FinishedRow>& rows,
+                      const io::Json& result) {
+    std::vector<report::ReportRow> shown;
+    for (const FinishedRow& row : rows) shown.push_back({row.name, row.result, row.charts});
+    write_file_atomically(folder / "report.html", report::html_report("Comparison of substrates", shown, report::comparison_notes(result)));
+    write_file_atomically(folder / "resolved.yaml", comparison.resolved);
+    write_file_atomically(folder / "compare.csv", report::comparison_csv(result));
+    io::write_json(folder / "compare.json", result);
+}
+
+}  // namespace
+
+int compare_command(const std::string& config, const CommonOptions& options) {
+    const auto began = Clock::now();
+    const std::string started = utc_now("%Y-%m-%dT%H:%M:%SZ");
+    const Progress progress = make_progress(options.quiet);
+    std::optional<OutputFolder> folder;
+    if (!options.dry_run) folder.emplace(options, config, "compare");
+    Comparison comparison = load_comparison(config, overrides_of(options));
+    const int jobs = jobs_of(options);
+    const std::vector<Ready> ready = calibrate_rows(comparison, jobs, progress);
+    if (options.dry_run) return show_plans(comparison, ready, jobs, progress, options.json);
+
+    report::ComparisonInfo info;
+    std::vector<FinishedRow> rows;
+    for (std::size_t i = 0; i < ready.size(); ++i) {
+        ComparisonRow& row = comparison.rows[i];
+        if (progress.stop_requested()) {
+            info.not_run.push_back(row.name);
+            continue;
+        }
+        const auto row_began = Clock::now();
+        const std::string row_started = utc_now("%Y-%m-%dT%H:%M:%SZ");
+        const std::filesystem::path row_folder = folder->path() / row.name;
+        FinishedRow finished{row.name, experiment_of(row, comparison, ready[i], jobs, progress), {{"name", row.name}}, {}};
+        study::TrialRecord record;
+        std::optional<problem::Failure> failure = ready[i].failure;
+        if (!failure) failure = failure_of([&] { record = study::run_trial(finished.experiment->trial); });
+        const RunTimes times{seconds_since(row_began), row_started};
+        finished.result.update(failure ? write_failed_folder(row_folder, *finished.experiment, *failure, times)
+                                       : write_run_folder(row_folder, *finished.experiment, record, times));
+        if (!failure) finished.charts = report::charts_json(finished.experiment->trial, record);
+        info.rows.push_back(finished.result);
+        rows.push_back(std::move(finished));
+    }
+    if (rows.empty()) throw Interrupted{};
+    const auto calibrated = std::ranges::find_if(rows, [](const FinishedRow& row) { return !row.experiment->trial.substrate.dimensionless(); });
+    Configuration& example = (calibrated != rows.end() ? *calibrated : rows.front()).experiment->configuration;
+    info.skipped = skipped_json(comparison);
+    info.held_equal = held_equal(example);
+    info.free = free_quantities(rows);
+    info.interrupted = progress.stop_requested();
+    info.wall_s = seconds_since(began);
+    info.provenance = provenance(example, started);
+    info.provenance["config_sha256"] = sha256(comparison.resolved);
+    const io::Json result = report::comparison_json(info);
+    write_comparison(folder->path(), comparison, rows, result);
+    folder->keep();
+    if (options.json)
+        fmt::print("{}\n", result.dump(2));
+    else
+        fmt::print("{}  results in {}\n", report::comparison_table(result), folder->path().string());
+    if (info.interrupted) return interrupted;
+    return result["status"] == "ok" ? done : incomplete;
+}
+
+}  // namespace entrain::cli
