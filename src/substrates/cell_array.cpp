@@ -87,6 +87,10 @@ void CellArray::configure(const Corner& corner) {
                         "coupling_rate.",
                         technology_.name, *coupling_rate_, full_scale_, technology_.rate_doc, design_.rate_per_injection,
                         technology_.injection_range.high, technology_.injection_limit_doc)};
+    if (design_.largest_injection && full_scale_ >= *design_.largest_injection)
+        throw ModelError{fmt::format("{}: injection {:.4g} ({} {:.4g}) is not below {:.4g} ({}). Lower {}.", technology_.name, full_scale_,
+                                     injection_ ? "as configured, K/w0 =" : "for coupling_rate", full_scale_ * design_.rate_per_injection,
+                                     *design_.largest_injection, design_.largest_injection_doc, injection_ ? "injection" : "coupling_rate")};
 }
 
 std::string CellArray::calibration_key() const {

@@ -19,10 +19,12 @@ struct CellDesign {
     double volt_scale = 1.0;
     double ampere_scale = 1.0;
 
-    double frequency_hz = 0.0;        ///< free-running, estimated within a factor of three
-    double relaxation_time_s = 0.0;   ///< amplitude relaxation
-    double amplitude = 0.0;           ///< [V] estimated amplitude of the fundamental at the read port
-    double rate_per_injection = 0.0;  ///< K/w0 at full scale over injection, to first order
+    double frequency_hz = 0.0;                ///< free-running, estimated within a factor of three
+    double relaxation_time_s = 0.0;           ///< amplitude relaxation
+    double amplitude = 0.0;                   ///< [V] estimated amplitude of the fundamental at the read port
+    double rate_per_injection = 0.0;          ///< K/w0 at full scale over injection, to first order
+    std::optional<double> largest_injection;  ///< of this design, where it follows from its parameters; injection must be below it
+    std::string largest_injection_doc;        ///< what happens there
     std::string amplitude_unit = "V";
     std::vector<int> read_harmonics;  ///< see Substrate::read_harmonics()
 
