@@ -242,6 +242,13 @@ std::string comparison_table(const Json& comparison) {
         "\n  errors at equilibrium, @read at the read time. Phase errors with the constant offset removed (what hardware can do), and with offset "
         "and\n"
         "  slope removed (needs the digital answer: agreement with the phase model).\n";
+    std::map<std::string, std::string> caveats;  // names by caveat
+    for (const Json& row : rows)
+        if (row["energy"].is_object() && row["energy"].contains("caveat") && row["energy"]["caveat"].is_string()) {
+            std::string& names = caveats[row["energy"]["caveat"].get<std::string>()];
+            names += (names.empty() ? "" : ", ") + word(row["name"]);
+        }
+    for (const auto& [caveat, names] : caveats) text += fmt::format("  energy of {}: {}\n", names, caveat);
     for (const Json& row : rows) {
         if (row["failures"].empty()) continue;
         const Json& first = row["failures"][0];
