@@ -195,7 +195,9 @@ TEST(Junction, HasNoPhaseOutsideItsLockRange) {
         if (std::abs(detunings[i]) < 1.0) {
             EXPECT_EQ(readings[i].verdict, readout::Verdict::settled) << detunings[i];
             // Adler: detuning = sin(phase) in units of K. Second order in K/w0 = 0.05 changes the detuning by about 5 %: 1.7 degrees at half of K.
-            if (std::abs(detunings[i]) <= 0.5) EXPECT_NEAR(degrees(readings[i].phase), degrees(std::asin(detunings[i])), 3.0) << detunings[i];
+            if (std::abs(detunings[i]) <= 0.5) {
+                EXPECT_NEAR(degrees(readings[i].phase), degrees(std::asin(detunings[i])), 3.0) << detunings[i];
+            }
         } else {
             EXPECT_EQ(readings[i].verdict, readout::Verdict::unlocked) << detunings[i];
             EXPECT_EQ(readings[i].state.size(), 0) << detunings[i];
