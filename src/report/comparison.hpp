@@ -13,6 +13,7 @@ struct ComparisonInfo {
     io::Json not_run = io::Json::array();     ///< names of rows an interrupt came before
     io::Json held_equal = io::Json::array();  ///< {what, value}
     io::Json free = io::Json::array();        ///< {what, unit, values: {row: value}}
+    io::Json equal;                           ///< {mode, target_deg, formula}; with mode error rows have `equal_error`
     bool interrupted = false;
     double wall_s = 0.0;
     io::Json provenance;
