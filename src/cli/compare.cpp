@@ -1,15 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <exception>
-#include <limits>
 #include <optional>
-#include <thread>
 
 #include "cli/commands.hpp"
 #include "cli/comparison.hpp"
+#include "cli/operating_point.hpp"
 #include "cli/plan.hpp"
 #include "cli/run_folder.hpp"
 #include "cli/session.hpp"
@@ -26,96 +23,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-/// What a row needs before it can run: a calibration, or the reason why there is none.
-struct Ready {
-    problem::Calibration calibration;
-    std::optional<problem::Failure> failure;
-};
-
-/// A calibration and the rows that share it.
-struct SharedCalibration {
-    std::string key;
-    std::vector<std::size_t> rows;
-    Ready ready;
-};
-
-/// Nothing measured: every number of a circuit is missing.
-problem::Calibration unmeasured(const substrates::Substrate& substrate) {
-    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-    problem::Calibration c;
-    c.dimensionless = substrate.dimensionless();
-    c.coupling_rate = c.offset_rad = c.slope_rad = c.residual_rad = nan;
-    return c;
-}
-
-/// Runs work(0..count-1) on `threads` threads; the first exception stops the rest and is thrown here.
-template <class Work>
-void side_by_side(std::size_t count, int threads, Work&& work) {
-    std::atomic<std::size_t> next{0};
-    std::vector<std::exception_ptr> errors(count);
-    const auto take = [&] {
-        for (std::size_t k = next++; k < count; k = next++) try {
-                work(k);
-            } catch (...) {
-                errors[k] = std::current_exception();
-                next = count;
-            }
-    };
-    std::vector<std::thread> others;
-    for (int i = 1; i < threads; ++i) others.emplace_back(take);
-    take();
-    for (std::thread& thread : others) thread.join();
-    for (const std::exception_ptr& error : errors)
-        if (error) std::rethrow_exception(error);
-}
-
-/// Turns what a row throws into its failure. A missing component and an interrupt concern every row and are passed on.
-template <class Work>
-std::optional<problem::Failure> failure_of(Work&& work) {
-    try {
-        work();
-        return std::nullopt;
-    } catch (const MissingComponent&) {
-        throw;
-    } catch (const Interrupted&) {
-        throw;
-    } catch (const ModelError& error) {
-        return problem::Failure{"impossible", error.what(), -1, {}};
-    } catch (const std::exception& error) {
-        return problem::Failure{"error", error.what(), -1, {}};
-    }
-}
-
-/// Calibrates every row, one measurement for all rows with the same key, several of them side by side.
-std::vector<Ready> calibrate_rows(const Comparison& comparison, int jobs, const Progress& progress) {
-    std::vector<Ready> ready(comparison.rows.size());
-    std::vector<SharedCalibration> shared;
-    for (std::size_t i = 0; i < ready.size(); ++i) {
-        const Configuration& c = comparison.rows[i].configuration;
-        if (!c.impossible.empty()) {
-            ready[i] = {unmeasured(*c.substrate_plugin), problem::Failure{"impossible", c.impossible, -1, {}}};
-            continue;
-        }
-        const std::string key = calibration_key(c);
-        if (key.empty()) continue;
-        const auto same = std::ranges::find(shared, key, &SharedCalibration::key);
-        if (same != shared.end())
-            same->rows.push_back(i);
-        else
-            shared.push_back({key, {i}, {}});
-    }
-    const int threads = std::max(1, std::min(jobs, static_cast<int>(shared.size())));
-    side_by_side(shared.size(), threads, [&](std::size_t k) {
-        const Configuration& c = comparison.rows[shared[k].rows.front()].configuration;
-        Ready& result = shared[k].ready;
-        result.failure = failure_of([&] { result.calibration = calibration_for(c, jobs / threads, named(progress, c.substrate.name)); });
-        if (result.failure) result.calibration = unmeasured(*c.substrate_plugin);
-    });
-    for (const SharedCalibration& s : shared)
-        for (const std::size_t row : s.rows) ready[row] = s.ready;
-    return ready;
-}
 
 /// A row with everything a report shows of it.
 struct FinishedRow {
@@ -142,7 +49,11 @@ io::Json held_equal(const Configuration& c) {
     add("layer", fmt::format("{} ({}, {} of its sequences)", layer.weights, layer.mechanism, layer.sequences.size()));
     add("start phases", fmt::format("{} (seed {})", echoed(start)["start"].get<std::string>(), c.seed));
     add("tolerance", read["settle_tolerance"].get<std::string>());
-    add("read rule", fmt::format("{}, correction {}", read["read_time"].get<std::string>(), read["correction"].get<std::string>()));
+    if (c.compare.equal == Configuration::Compare::Equal::error)
+        add("phase error", fmt::format("{:.3g} deg rms at the read time", degrees(c.compare.target.value())));
+    else
+        add("read rule", read["read_time"].get<std::string>());
+    add("correction", read["correction"].get<std::string>());
     add("mapping", echoed(mapping)["normalisation"].get<std::string>());
     return held;
 }
@@ -165,6 +76,25 @@ io::Json free_quantities(const std::vector<FinishedRow>& rows) {
     });
     add("power per oscillator", "W", of_result("power_per_oscillator_w"));
     return free;
+}
+
+/// Prediction and measurement of a chosen operating point side by side.
+io::Json equal_error_json(const study::OperatingPoint& point, const FinishedRow& row) {
+    const bool noisy = row.experiment->configuration.nonidealities.temperature.value() > 0.0;  // simulated, but not predicted
+    const auto in_degrees = [](double angle) { return io::number_or_null(degrees(angle)); };
+    io::Json explored = io::Json::array();
+    for (const study::CalibratedInjection& c : point.explored) explored.push_back(c.injection);
+    return {{"injection", io::number_or_null(point.injection)},
+            {"read_time_s", point.read_time},
+            {"predicted",
+             {{"settling_deg", in_degrees(point.predicted.settling)},
+              {"calibration_deg", in_degrees(point.predicted.calibration)},
+              {"noise_deg", noisy ? io::Json(nullptr) : in_degrees(point.predicted.noise)},
+              {"phase_rms_deg", in_degrees(point.predicted.total())},
+              {"energy_per_query_j", io::number_or_null(point.energy_j)}}},
+            {"measured",
+             {{"phase_rms_deg", row.result["error_at_read"]["phase_rms_deg"]}, {"energy_per_query_j", row.result["energy"]["per_query_j"]["mean"]}}},
+            {"calibrated_injections", explored}};
 }
 
 io::Json skipped_json(const Comparison& comparison) {
@@ -197,7 +127,7 @@ void write_comparison(const std::filesystem::path& folder, const Comparison& com
                       const io::Json& result) {
     std::vector<report::ReportRow> shown;
     for (const FinishedRow& row : rows) shown.push_back({row.name, row.result, row.charts});
-    write_file_atomically(folder / "report.html", report::html_report("Comparison of substrates", shown, report::comparison_notes(result)));
+    write_file_atomically(folder / "report.html", report::html_report("Comparison of substrates", shown, report::missing_rows(result)));
     write_file_atomically(folder / "resolved.yaml", comparison.resolved);
     write_file_atomically(folder / "compare.csv", report::comparison_csv(result));
     io::write_json(folder / "compare.json", result);
@@ -213,7 +143,9 @@ int compare_command(const std::string& config, const CommonOptions& options) {
     if (!options.dry_run) folder.emplace(options, config, "compare");
     Comparison comparison = load_comparison(config, overrides_of(options));
     const int jobs = jobs_of(options);
-    const std::vector<Ready> ready = calibrate_rows(comparison, jobs, progress);
+    const Configuration::Compare mode = comparison.rows.front().configuration.compare;
+    const bool equal_error = mode.equal == Configuration::Compare::Equal::error;
+    const std::vector<Ready> ready = equal_error ? choose_operating_points(comparison, jobs, progress) : calibrate_rows(comparison, jobs, progress);
     if (options.dry_run) return show_plans(comparison, ready, jobs, progress, options.json);
 
     report::ComparisonInfo info;
@@ -235,6 +167,7 @@ int compare_command(const std::string& config, const CommonOptions& options) {
         finished.result.update(failure ? write_failed_folder(row_folder, *finished.experiment, *failure, times)
                                        : write_run_folder(row_folder, *finished.experiment, record, times));
         if (!failure) finished.charts = report::charts_json(finished.experiment->trial, record);
+        if (ready[i].point) finished.result["equal_error"] = equal_error_json(*ready[i].point, finished);
         info.rows.push_back(finished.result);
         rows.push_back(std::move(finished));
     }
@@ -243,6 +176,9 @@ int compare_command(const std::string& config, const CommonOptions& options) {
     Configuration& example = (calibrated != rows.end() ? *calibrated : rows.front()).experiment->configuration;
     info.skipped = skipped_json(comparison);
     info.held_equal = held_equal(example);
+    info.equal = {{"mode", equal_error ? "error" : "none"},
+                  {"target_deg", equal_error ? io::Json(degrees(mode.target.value())) : io::Json(nullptr)},
+                  {"formula", equal_error ? io::Json(study::error_formula) : io::Json(nullptr)}};
     info.free = free_quantities(rows);
     info.interrupted = progress.stop_requested();
     info.wall_s = seconds_since(began);

@@ -44,6 +44,7 @@ struct Ledger {
     double gated_mean = 0.0;                                ///< [J] to each oscillator's own settling: a lower bound
     double per_layer = 0.0;                                 ///< [J] mean over sequences of the sum over their oscillators
     std::vector<Entry> entries;                             ///< add up to `mean`
+    std::string caveat;                                     ///< what every figure here leaves out, "" = nothing known
     DigitalPair digital_softmax_per_query;                  ///< [J] softmax stage of the layer over its heads x tokens rows
     DigitalPair break_even_per_pair;  ///< [J] per (query, key) pair with everything physical and an exponential-free coupling: 9 multiply-adds
     mechanisms::OperationCounts operations;

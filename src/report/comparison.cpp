@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -69,6 +70,8 @@ constexpr CsvColumn csv_columns[] = {
     {"offset_rad", "/substrate/offset_rad"},
     {"slope_rad", "/substrate/slope_rad"},
     {"power_per_oscillator_w", "/substrate/power_per_oscillator_w"},
+    {"predicted_phase_rms_at_read_deg", "/equal_error/predicted/phase_rms_deg"},
+    {"predicted_energy_per_query_j", "/equal_error/predicted/energy_per_query_j"},
     {"wall_s", "/cost/wall_s"},
     {"cpu_s", "/cost/cpu_s"},
     {"simulated_periods", "/cost/simulated_periods"},
@@ -146,6 +149,7 @@ Json comparison_json(const ComparisonInfo& info) {
             {"not_run", info.not_run},
             {"held_equal", info.held_equal},
             {"free", info.free},
+            {"equal", info.equal},
             {"cost", {{"wall_s", info.wall_s}}},
             {"provenance", info.provenance}};
 }
@@ -206,12 +210,46 @@ std::string comparison_table(const Json& comparison) {
                      column("", "read time", time("/settling/read_time_s")), column("", "latency", time("/settling/latency_s")),
                      column("", "energy/query", quantity("/energy/per_query_j/mean", "J")), column("", "wall", quantity("/cost/wall_s", "s"))});
 
-    text += "\n";
-    for (const std::string& note : comparison_notes(comparison)) text += fmt::format("  {}\n", note);
+    if (comparison["equal"]["mode"] == "error") {
+        const auto measured_over_predicted = [](const std::string& key) -> Cell {
+            return [key](const Json& row) {
+                const Json measured = at(row, "/equal_error/measured/" + key);
+                const Json predicted = at(row, "/equal_error/predicted/" + key);
+                return measured.is_number() && predicted.is_number() ? fmt::format("{:.3f}", measured.get<double>() / predicted.get<double>())
+                                                                     : std::string{"-"};
+            };
+        };
+        text += "\n";
+        text += aligned({column("", "row", name), column("chosen", "injection", plain("/equal_error/injection")),
+                         column("chosen", "read time", time("/equal_error/read_time_s")),
+                         column("predicted error at the read time [deg]", "settling", plain("/equal_error/predicted/settling_deg")),
+                         column("predicted error at the read time [deg]", "calibration", plain("/equal_error/predicted/calibration_deg")),
+                         column("predicted error at the read time [deg]", "noise", plain("/equal_error/predicted/noise_deg")),
+                         column("predicted error at the read time [deg]", "total", plain("/equal_error/predicted/phase_rms_deg")),
+                         column("measured", "[deg]", plain("/equal_error/measured/phase_rms_deg")),
+                         column("measured", "/predicted", measured_over_predicted("phase_rms_deg")),
+                         column("energy/query", "predicted", quantity("/equal_error/predicted/energy_per_query_j", "J")),
+                         column("energy/query", "measured", quantity("/equal_error/measured/energy_per_query_j", "J")),
+                         column("energy/query", "ratio", measured_over_predicted("energy_per_query_j"))});
+        text += fmt::format("  injection and read time of least energy for {:.3g} deg: {}\n", comparison["equal"]["target_deg"].get<double>(),
+                            word(comparison["equal"]["formula"]));
+    }
+    text += "\n  held equal:";
+    for (const Json& held : comparison["held_equal"])
+        text += fmt::format("{} {} {}", &held == &comparison["held_equal"].front() ? "" : ";", word(held["what"]), word(held["value"]));
+    text += "\n  free:";
+    for (const Json& free : comparison["free"]) text += fmt::format("{} {}", &free == &comparison["free"].front() ? "" : ",", word(free["what"]));
     text +=
-        "  errors at equilibrium, @read at the read time. Phase errors with the constant offset removed (what hardware can do), and with offset "
+        "\n  errors at equilibrium, @read at the read time. Phase errors with the constant offset removed (what hardware can do), and with offset "
         "and\n"
         "  slope removed (needs the digital answer: agreement with the phase model).\n";
+    std::map<std::string, std::string> caveats;  // names by caveat
+    for (const Json& row : rows)
+        if (row["energy"].is_object() && row["energy"].contains("caveat") && row["energy"]["caveat"].is_string()) {
+            std::string& names = caveats[row["energy"]["caveat"].get<std::string>()];
+            names += (names.empty() ? "" : ", ") + word(row["name"]);
+        }
+    for (const auto& [caveat, names] : caveats) text += fmt::format("  energy of {}: {}\n", names, caveat);
     for (const Json& row : rows) {
         if (row["failures"].empty()) continue;
         const Json& first = row["failures"][0];
@@ -223,17 +261,12 @@ std::string comparison_table(const Json& comparison) {
         text += fmt::format("  {}{}: {}{}: {}{}\n", word(row["name"]), whole ? " failed" : "", where, word(first["category"]), word(first["message"]),
                             more > 0 ? fmt::format(" (and {} more in its result.json)", more) : "");
     }
+    for (const std::string& row : missing_rows(comparison)) text += fmt::format("  {}\n", row);
     return text;
 }
 
-std::vector<std::string> comparison_notes(const Json& comparison) {
-    std::string equal = "held equal:";
-    for (const Json& held : comparison["held_equal"])
-        equal += fmt::format("{} {} {}", &held == &comparison["held_equal"].front() ? "" : ";", word(held["what"]), word(held["value"]));
-    std::string free = "free:";
-    for (const Json& quantity : comparison["free"])
-        free += fmt::format("{} {}", &quantity == &comparison["free"].front() ? "" : ",", word(quantity["what"]));
-    std::vector<std::string> notes = {equal, free};
+std::vector<std::string> missing_rows(const Json& comparison) {
+    std::vector<std::string> notes;
     for (const Json& pair : comparison["skipped"]) notes.push_back(fmt::format("{} skipped: {}", word(pair["name"]), word(pair["reason"])));
     for (const Json& row : comparison["not_run"]) notes.push_back(fmt::format("{} not run: interrupted", word(row)));
     return notes;

@@ -13,6 +13,7 @@ struct ComparisonInfo {
     io::Json not_run = io::Json::array();     ///< names of rows an interrupt came before
     io::Json held_equal = io::Json::array();  ///< {what, value}
     io::Json free = io::Json::array();        ///< {what, unit, values: {row: value}}
+    io::Json equal;                           ///< {mode, target_deg, formula}; with mode error rows have `equal_error`
     bool interrupted = false;
     double wall_s = 0.0;
     io::Json provenance;
@@ -27,8 +28,8 @@ struct ComparisonInfo {
 /// The table for standard output: errors, then times and energies, a line per row; what is held equal, what is free, what failed or was skipped.
 [[nodiscard]] std::string comparison_table(const io::Json& comparison);
 
-/// What the rows have in common, what each has of its own, and what is missing, a sentence each.
-[[nodiscard]] std::vector<std::string> comparison_notes(const io::Json& comparison);
+/// Pairs that were skipped, and rows that an interrupt came before, a sentence each.
+[[nodiscard]] std::vector<std::string> missing_rows(const io::Json& comparison);
 
 /// The plans of --dry-run, {rows, skipped}, a line per row.
 [[nodiscard]] std::string plans_table(const io::Json& plans);

@@ -184,6 +184,7 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
         {"per_query_gated_j", physical(l.gated_mean)},
         {"per_layer_j", physical(l.per_layer)},
         {"entries", entries},
+        {"caveat", l.caveat.empty() ? Json(nullptr) : Json(l.caveat)},
         {"digital_softmax_per_query_j", pair(l.digital_softmax_per_query)},
         {"break_even_per_pair_j", pair(l.break_even_per_pair)},
         {"operations",

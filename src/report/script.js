@@ -214,7 +214,9 @@
         const cheap = least(energy);
         const exact = least(rms);
         const fast = least(latency);
-        if (cheap) parts.push(`${cheap.name} needs the least energy, ${engineering(energy(cheap), "J")} per query at ${number(rms(cheap), "deg")} rms`);
+        const caveat = cheap && at(cheap.result, "energy.caveat");
+        if (cheap) parts.push(`${cheap.name} needs the least energy, ${engineering(energy(cheap), "J")} per query at ${number(rms(cheap), "deg")} rms` +
+            (caveat ? ` (${caveat})` : ""));
         if (exact) parts.push(`${exact.name} has the smallest error at the read time, ${number(rms(exact), "deg")} rms`);
         if (fast) parts.push(`${fast.name} is read first, after ${engineering(latency(fast), "s")}`);
         const broken = rows.filter(row => row.result.status !== "ok").length;
@@ -305,6 +307,12 @@
         section.append(resultsTable(rows));
         if (rows.length > 1) comparisonNotes(section, rows);
         for (const note of notes) add(section, "p", "note", note);
+        const caveats = new Map();
+        for (const row of rows) {
+            const caveat = at(row.result, "energy.caveat");
+            if (caveat) caveats.set(caveat, [...(caveats.get(caveat) ?? []), row.name]);
+        }
+        for (const [caveat, names] of caveats) add(section, "p", "note", `Energy of ${names.join(" and ")}: ${caveat}.`);
         const corrections = new Set(rows.map(row => at(row.charts, "readout.correction")));
         const correction = corrections.has("offset_slope") ? "with the correction each row names below"
             : "with the cell's constant offset removed, which hardware can do";

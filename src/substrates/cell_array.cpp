@@ -116,7 +116,8 @@ problem::EnergyModel CellArray::energy_model(const problem::Calibration& calibra
     const problem::CellInterface& port = design_.interface;
     const bool rail = port.supply_v > 0.0;
     return {port.power_origin, port.power_source, rail ? port.supply_v * design_.volt_scale : amplitude(calibration),
-            rail ? "the cell's supply" : "amplitude at the port: the least supply a current driver into the swinging node needs"};
+            rail ? "the cell's supply" : "amplitude at the port: the least supply a current driver into the swinging node needs",
+            design_.noiseless_caveat};
 }
 
 double CellArray::amplitude(const problem::Calibration& calibration) const {

@@ -36,6 +36,8 @@ struct CellDesign {
     /// Instance parameters that start the cell at `phase` [rad] on its limit cycle of this amplitude [V]. Empty: CellInterface::states are set from
     /// the sampled limit cycle of the calibration (the netlist's own defaults while there is none).
     std::function<std::vector<problem::Parameter>(double phase, double deviation, double amplitude)> start;
+    /// What the energy of a noiseless run leaves out, "" where thermal noise is far below the other errors.
+    std::string noiseless_caveat;
     /// [A^2/Hz] one-sided density of the white current noise of the cell at this temperature [K]. Empty: not modelled.
     std::function<double(double temperature)> noise_density;
 

@@ -83,7 +83,7 @@ class Report : public testing::Test {
     static std::string page_of(const std::string& command, const std::vector<std::string>& settings) {
         const TemporaryFolder folder;
         const std::string out = (folder.path() / "out").string();
-        std::vector<std::string> arguments = {command, source_file("configs/quickstart.yaml"), "--out", out, "--quiet"};
+        std::vector<std::string> arguments = {command, source_file("configs/lc.yaml"), "--out", out, "--quiet"};
         for (const std::string& s : settings) {
             arguments.push_back("--set");
             arguments.push_back(s);

@@ -48,6 +48,7 @@ problem::Calibration calibration() {
     c.amplitude = 1.4e-4;
     c.reference_current_a = 1e-4;
     c.coupling_rate = 2e10;
+    c.relaxation_rate = 2e10;
     return c;
 }
 
@@ -102,7 +103,7 @@ TEST(JosephsonCell, MustBeOverdampedButNotWithoutCapacitance) {
     EXPECT_THAT(refusal({{"shunt_resistance", 7.0}}), HasSubstr("beta_c = 2 pi Ic R^2 C/Phi0 = 1.042 is above 0.8"));
     EXPECT_EQ(refusal({{"shunt_resistance", 6.0}}), "accepted");  // 0.766
     // w0 R C = 0.6633 beta_c
-    EXPECT_THAT(refusal({{"capacitance", 0.7e-15}}), HasSubstr("0.6633 * 0.0008508 = 0.0005643 is below 0.001"));
+    EXPECT_THAT(refusal({{"capacitance", 0.7e-15}}), HasSubstr("0.6633 * 0.0008508 = 0.0005644 is below 0.001"));
     EXPECT_EQ(refusal({{"capacitance", 1.4e-15}}), "accepted");
 }
 

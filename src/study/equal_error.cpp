@@ -1,0 +1,212 @@
+#include "study/equal_error.hpp"
+
+#include <fmt/format.h>
+
+#include <Eigen/Geometry>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/error.hpp"
+#include "core/quantity.hpp"
+#include "energy/ledger.hpp"
+#include "problem/settling.hpp"
+
+namespace entrain::study {
+namespace {
+
+using Eigen::Index;
+using problem::Calibration;
+
+/// Angle of dx/dt = detuning - rate sin(x) at `time`: (cos(x/2), sin(x/2)) obeys a linear equation with the matrix 1/2 [[rate, -detuning], [detuning,
+/// -rate]], whose exponential needs the two functions c and s (here without the common factor e^(root t), which changes no angle).
+double angle_at(double rate, double detuning, double start, double time) {
+    const double square = 0.25 * (rate * rate - detuning * detuning);
+    double c = 1.0;
+    double s = time;
+    if (square > 0.0) {
+        const double root = std::sqrt(square);
+        const double decay = std::exp(-2.0 * root * time);
+        c = 0.5 * (1.0 + decay);
+        s = 0.5 * (1.0 - decay) / root;
+    } else if (square < 0.0) {
+        const double root = std::sqrt(-square);
+        c = std::cos(root * time);
+        s = std::sin(root * time) / root;
+    }
+    const double v = std::cos(0.5 * start);
+    const double w = std::sin(0.5 * start);
+    return 2.0 * std::atan2(c * w + 0.5 * s * (detuning * v - rate * w), c * v + 0.5 * s * (rate * v - detuning * w));
+}
+
+/// Angle [rad] from where oscillator i will settle to its start; with a sign in the plane.
+double start_angle(const problem::Instance& instance, Index i) {
+    const double distance = distance_to_target(instance, i);
+    if (instance.network.dimension != 2) return distance;
+    const double along = std::atan2(instance.drive(i, 1), instance.drive(i, 0)) + instance.nominal_raw_shift(i);
+    return std::copysign(distance, wrap(std::atan2(instance.network.start(i, 1), instance.network.start(i, 0)) - along));
+}
+
+/// Three significant digits: an operating point that a person can set again.
+double rounded(double x) {
+    const double scale = std::pow(10.0, std::floor(std::log10(x)) - 2.0);
+    return std::round(x / scale) * scale;
+}
+
+/// Why the target is out of reach with this prediction.
+std::string obstacle(const ReadPrediction& prediction) {
+    const ErrorTerms left = prediction.settled();
+    if (prediction.tokens() == 0) return "no oscillator settles in the time a run waits";
+    const char* worst = left.settling > left.calibration ? "detuning" : "what the correction leaves of the raw phase error";
+    return fmt::format("{:.3g} deg remain after any time: {}", degrees(left.total()), worst);
+}
+
+}  // namespace
+
+double ErrorTerms::total() const { return std::sqrt(settling * settling + calibration * calibration + noise * noise); }
+
+ReadPrediction::ReadPrediction(const Prepared& prepared, readout::Correction correction, double power_w) : power_{power_w} {
+    const problem::Instance& instance = prepared.instance;
+    const Calibration& c = instance.calibration;
+    const double remaining = prepared.rule.remaining.value();
+    double squares = 0.0;
+    for (Index i = 0; i < instance.network.size(); ++i) {
+        if (instance.drive_ratio(i) < readout::degenerate_drive) continue;
+        const double drive = instance.drive.row(i).norm();
+        const double rate = instance.coupling_rate(i) * drive;
+        const double start = start_angle(instance, i);
+        if (problem::predicted_settling_time(rate, std::abs(start), remaining) > prepared.rule.max_time(i)) continue;
+        tokens_.push_back({rate, instance.detuning(i), start});
+        if (!c.dimensionless && correction == readout::Correction::offset) squares += std::pow(c.slope_rad * (drive - problem::offset_drive), 2);
+        // By then a locked oscillator is within 1e-9 rad of its limit, unless it is detuned to within 1 % of the edge of its lock range.
+        constexpr double far_below = 1e-9;
+        const double contraction = std::sqrt(std::max(rate * rate - instance.detuning(i) * instance.detuning(i), 0.02 * rate * rate));
+        longest_ = std::max(longest_, problem::predicted_settling_time(contraction, std::max(std::abs(start), far_below), far_below));
+    }
+    if (c.dimensionless || tokens_.empty()) return;
+    calibration_ = std::sqrt(squares / static_cast<double>(tokens_.size()) + c.residual_rad * c.residual_rad);
+}
+
+ErrorTerms ReadPrediction::at(double time) const {
+    double squares = 0.0;
+    for (const Token& token : tokens_) squares += std::pow(wrap(angle_at(token.rate, token.detuning, token.start, time)), 2);
+    return {tokens_.empty() ? 0.0 : std::sqrt(squares / static_cast<double>(tokens_.size())), calibration_, 0.0};
+}
+
+ErrorTerms ReadPrediction::settled() const { return at(longest_); }
+
+std::optional<double> ReadPrediction::time_for(double target) const {
+    if (tokens_.empty() || settled().total() > target) return std::nullopt;
+    double low = 0.0;
+    double high = longest_;
+    if (at(low).total() <= target) return low;
+    constexpr int halvings = 60;  // below the resolution of a double
+    for (int k = 0; k < halvings; ++k) {
+        const double middle = 0.5 * (low + high);
+        (at(middle).total() > target ? low : high) = middle;
+    }
+    return high;
+}
+
+double mean_power(const problem::Instance& instance, const TrialInput& input, double injection) {
+    const auto n = static_cast<std::size_t>(instance.network.size());
+    problem::Solution at_rest;  // the ledger charges an oscillator without simulated power its calibrated one
+    at_rest.oscillators.resize(n);
+    const double phase = 0.0;
+    for (problem::OscillatorSolution& oscillator : at_rest.oscillators) {
+        oscillator.trajectory = problem::Trajectory{1};
+        oscillator.trajectory.append(0.0, {&phase, 1});
+    }
+    constexpr double one_second = 1.0;
+    return energy::ledger(instance, at_rest, std::vector<readout::Reading>(n), input.substrate.energy_model(instance.calibration),
+                          injection * instance.calibration.reference_current_a, one_second, input.digital, {}, 1)
+        .mean;
+}
+
+Calibration interpolated(std::span<const CalibratedInjection> calibrated, double injection) {
+    auto above = std::ranges::lower_bound(calibrated, injection, {}, &CalibratedInjection::injection);
+    if (above == calibrated.begin()) return calibrated.front().calibration;
+    if (above == calibrated.end()) return calibrated.back().calibration;
+    const CalibratedInjection& a = *(above - 1);
+    const CalibratedInjection& b = *above;
+    const double x = std::log(injection / a.injection) / std::log(b.injection / a.injection);
+    Calibration c = b.calibration;
+    const auto linear = [&](double Calibration::*number) { c.*number = (1.0 - x) * a.calibration.*number + x * b.calibration.*number; };
+    for (const auto number : {&Calibration::frequency_hz, &Calibration::frequency_at_step_hz, &Calibration::amplitude, &Calibration::power_w,
+                              &Calibration::reference_current_a, &Calibration::offset_rad, &Calibration::slope_rad, &Calibration::residual_rad})
+        linear(number);
+    for (const auto number : {&Calibration::coupling_rate, &Calibration::relaxation_rate, &Calibration::relaxation_softening})
+        c.*number = injection * ((1.0 - x) * a.calibration.*number / a.injection + x * b.calibration.*number / b.injection);
+    return c;
+}
+
+OperatingPoint equal_error(const EqualErrorSearch& search) {
+    constexpr int most_halvings = 8;         // down to 1/256 of the largest injection: far below every default, and runs become 256 times longer
+    constexpr int rises_seen = 2;            // energy is smooth in ln(injection): after two rises the minimum lies above
+    constexpr int fine_per_factor_two = 24;  // 3 %; energy is stationary at the minimum
+    constexpr double infinite = std::numeric_limits<double>::infinity();
+
+    std::vector<CalibratedInjection> calibrated;  // ascending
+    std::string reason;
+    double least = infinite;
+    int rises = 0;
+    for (int k = 0; k <= most_halvings && rises < rises_seen; ++k) {
+        const double injection = search.largest_injection / std::pow(2.0, k);
+        try {
+            CalibratedInjection point{injection, search.calibrate(injection)};
+            const ReadPrediction prediction = search.predict(injection, point.calibration);
+            calibrated.insert(calibrated.begin(), std::move(point));
+            const std::optional<double> time = prediction.time_for(search.target);
+            if (!time) {
+                reason = fmt::format("at injection {:.3g}, {}", injection, obstacle(prediction));
+                continue;
+            }
+            const double energy = prediction.energy(*time);
+            rises = energy > least ? rises + 1 : 0;
+            least = std::min(least, energy);
+        } catch (const ModelError& error) {
+            reason = fmt::format("at injection {:.3g}, {}", injection, error.what());
+            if (std::isfinite(least)) break;  // weaker drives than one that works make it no better
+        }
+    }
+    if (!std::isfinite(least))
+        throw ModelError{fmt::format("no injection from {:.3g} down to {:.3g} reads {:.3g} deg: {}", search.largest_injection,
+                                     search.largest_injection / std::pow(2.0, most_halvings), degrees(search.target), reason)};
+
+    const auto energy_of = [&](double injection) {
+        const ReadPrediction prediction = search.predict(injection, interpolated(calibrated, injection));
+        const std::optional<double> time = prediction.time_for(search.target);
+        return time ? prediction.energy(*time) : infinite;
+    };
+    double best = 0.0;
+    least = infinite;
+    const double factor = std::pow(2.0, 1.0 / fine_per_factor_two);
+    for (double injection = calibrated.back().injection; injection >= calibrated.front().injection / std::sqrt(factor); injection /= factor) {
+        const double energy = energy_of(std::max(injection, calibrated.front().injection));
+        if (energy < least) {
+            least = energy;
+            best = std::max(injection, calibrated.front().injection);
+        }
+    }
+    constexpr int retreats = 4;
+    constexpr double retreat = 0.9;  // interpolation said the target is reached there; next to where it ceases to be, that can be wrong by a little
+    for (int k = 0;; ++k) {
+        OperatingPoint chosen;
+        chosen.injection = std::min(rounded(best), search.largest_injection);
+        const auto known = std::ranges::find(calibrated, chosen.injection, &CalibratedInjection::injection);
+        chosen.calibration = known != calibrated.end() ? known->calibration : search.calibrate(chosen.injection);
+        const ReadPrediction prediction = search.predict(chosen.injection, chosen.calibration);
+        if (const std::optional<double> time = prediction.time_for(search.target)) {
+            const bool dimensionless = chosen.calibration.dimensionless;
+            chosen.read_time = std::max(*time, dimensionless ? 0.0 : 1.0 / chosen.calibration.frequency_at_step_hz);  // a reading takes a period
+            chosen.predicted = prediction.at(chosen.read_time);
+            chosen.energy_j = prediction.energy(chosen.read_time);
+            chosen.explored = std::move(calibrated);
+            return chosen;
+        }
+        if (k == retreats) throw ModelError{fmt::format("near injection {:.3g}, {}", chosen.injection, obstacle(prediction))};
+        best *= retreat;
+    }
+}
+
+}  // namespace entrain::study

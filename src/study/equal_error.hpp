@@ -1,0 +1,88 @@
+#pragma once
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "problem/calibration.hpp"
+#include "readout/reading.hpp"
+#include "study/trial.hpp"
+
+namespace entrain::study {
+
+/// Predicted phase error of an array that is read at one time, rms over its tokens [rad]. Independent terms:
+///     error^2 = settling^2 + calibration^2 + noise^2
+struct ErrorTerms {
+    double settling = 0.0;     ///< angle still to go at the read time, by the closed form
+    double calibration = 0.0;  ///< raw phase error the correction leaves: slope (r - 0.25) and the calibration's residual
+    double noise = 0.0;        ///< thermal; 0: no cell's phase diffusion is known before the run
+    [[nodiscard]] double total() const;
+};
+inline constexpr const char* error_formula =
+    "error^2 = settling^2 + calibration^2 + noise^2 (rms over tokens; settling: tan(x(t)/2) = tan(x(0)/2) e^(-K r t); calibration: slope (r - 0.25) "
+    "and "
+    "the residual of the calibration)";
+
+/// Predicts what reading an array at a given time would give, without running it: from start phases, drives and the calibration. Tokens that are
+/// degenerate or that will not have settled when a run stops waiting for them do not count, as in a run. Valid for couplings from anchors only:
+///     dx/dt = detuning - K r sin(x),  x the angle to where the calibrated cell settles      (Adler 1946)
+class ReadPrediction {
+ public:
+    /// `power_w`: mean power per query, cell and coupling drive.
+    ReadPrediction(const Prepared& prepared, readout::Correction correction, double power_w);
+
+    [[nodiscard]] ErrorTerms at(double time) const;                           ///< time [s] after the start
+    [[nodiscard]] std::optional<double> time_for(double target) const;        ///< [s] when the total error has come down to target [rad]
+    [[nodiscard]] ErrorTerms settled() const;                                 ///< what no waiting removes
+    [[nodiscard]] double energy(double time) const { return power_ * time; }  ///< [J] per query
+    [[nodiscard]] std::size_t tokens() const { return tokens_.size(); }
+
+ private:
+    struct Token {
+        double rate;      ///< [1/s] K r
+        double detuning;  ///< [rad/s]
+        double start;     ///< [rad] from the target
+    };
+    std::vector<Token> tokens_;
+    double calibration_ = 0.0;
+    double power_ = 0.0;
+    double longest_ = 0.0;  ///< [s] by then nothing is left to wait for
+};
+
+/// Mean power per query [W], cell and coupling drive, by the ledger's formulas for an engine without circuit.
+[[nodiscard]] double mean_power(const problem::Instance& instance, const TrialInput& input, double injection);
+
+/// A substrate calibrated at one injection.
+struct CalibratedInjection {
+    double injection = 0.0;
+    problem::Calibration calibration;
+};
+
+/// Between calibrated injections (ascending): linear in ln(injection), rates and softening per injection.
+[[nodiscard]] problem::Calibration interpolated(std::span<const CalibratedInjection> calibrated, double injection);
+
+/// How one substrate is looked at.
+struct EqualErrorSearch {
+    double largest_injection = 0.0;
+    double target = 0.0;                                              ///< [rad]
+    std::function<problem::Calibration(double injection)> calibrate;  ///< ModelError where the cell does not lock
+    std::function<ReadPrediction(double injection, const problem::Calibration& calibration)> predict;
+};
+
+/// Injection and read time at which a query of the target error costs least.
+struct OperatingPoint {
+    double injection = 0.0;
+    problem::Calibration calibration;  ///< measured there
+    double read_time = 0.0;            ///< [s]
+    ErrorTerms predicted;
+    double energy_j = 0.0;  ///< predicted, per query
+    std::vector<CalibratedInjection> explored;
+};
+
+/// Calibrates from the largest injection downwards by factors of two until energy rises or nothing more is to be expected, minimises the energy on a
+/// fine grid of interpolated calibrations, calibrates at the minimum and takes the read time from that. ModelError naming the term in the way if no
+/// injection reaches the target.
+[[nodiscard]] OperatingPoint equal_error(const EqualErrorSearch& search);
+
+}  // namespace entrain::study
