@@ -65,7 +65,8 @@ std::string obstacle(const ReadPrediction& prediction) {
 
 double ErrorTerms::total() const { return std::sqrt(settling * settling + calibration * calibration + noise * noise); }
 
-ReadPrediction::ReadPrediction(const Prepared& prepared, readout::Correction correction, double power_w) : power_{power_w} {
+ReadPrediction::ReadPrediction(const Prepared& prepared, readout::Correction correction, double power_w, const RawError& raw_error)
+    : power_{power_w} {
     const problem::Instance& instance = prepared.instance;
     const Calibration& c = instance.calibration;
     const double remaining = prepared.rule.remaining.value();
@@ -77,14 +78,18 @@ ReadPrediction::ReadPrediction(const Prepared& prepared, readout::Correction cor
         const double start = start_angle(instance, i);
         if (problem::predicted_settling_time(rate, std::abs(start), remaining) > prepared.rule.max_time(i)) continue;
         tokens_.push_back({rate, instance.detuning(i), start});
-        if (!c.dimensionless && correction == readout::Correction::offset) squares += std::pow(c.slope_rad * (drive - problem::offset_drive), 2);
+        if (!c.dimensionless) {
+            const double raw = raw_error ? raw_error(drive) : problem::raw_phase_error(c, drive);
+            squares += std::pow(raw - (correction == readout::Correction::offset_slope ? problem::raw_phase_error(c, drive) : c.offset_rad), 2);
+        }
         // By then a locked oscillator is within 1e-9 rad of its limit, unless it is detuned to within 1 % of the edge of its lock range.
         constexpr double far_below = 1e-9;
         const double contraction = std::sqrt(std::max(rate * rate - instance.detuning(i) * instance.detuning(i), 0.02 * rate * rate));
         longest_ = std::max(longest_, problem::predicted_settling_time(contraction, std::max(std::abs(start), far_below), far_below));
     }
     if (c.dimensionless || tokens_.empty()) return;
-    calibration_ = std::sqrt(squares / static_cast<double>(tokens_.size()) + c.residual_rad * c.residual_rad);
+    const double residual = raw_error ? 0.0 : c.residual_rad;
+    calibration_ = std::sqrt(squares / static_cast<double>(tokens_.size()) + residual * residual);
 }
 
 ErrorTerms ReadPrediction::at(double time) const {
@@ -140,6 +145,20 @@ Calibration interpolated(std::span<const CalibratedInjection> calibrated, double
     return c;
 }
 
+ReadPrediction::RawError raw_error_from(std::span<const CalibratedInjection> calibrated, double injection) {
+    return [calibrated, injection](double drive) {
+        const double level = injection * drive / problem::offset_drive;  // the injection whose offset was measured at this current
+        const auto above = std::ranges::lower_bound(calibrated, level, {}, &CalibratedInjection::injection);
+        if (above == calibrated.begin() || above == calibrated.end()) {
+            const CalibratedInjection& nearest = above == calibrated.end() ? calibrated.back() : calibrated.front();
+            return problem::raw_phase_error(nearest.calibration, problem::offset_drive * level / nearest.injection);
+        }
+        const CalibratedInjection& a = *(above - 1);
+        const double x = (level - a.injection) / (above->injection - a.injection);
+        return (1.0 - x) * a.calibration.offset_rad + x * above->calibration.offset_rad;
+    };
+}
+
 OperatingPoint equal_error(const EqualErrorSearch& search) {
     constexpr int most_halvings = 8;         // down to 1/256 of the largest injection: far below every default, and runs become 256 times longer
     constexpr int rises_seen = 2;            // energy is smooth in ln(injection): after two rises the minimum lies above
@@ -154,7 +173,7 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
         const double injection = search.largest_injection / std::pow(2.0, k);
         try {
             CalibratedInjection point{injection, search.calibrate(injection)};
-            const ReadPrediction prediction = search.predict(injection, point.calibration);
+            const ReadPrediction prediction = search.predict(injection, point.calibration, {});
             calibrated.insert(calibrated.begin(), std::move(point));
             const std::optional<double> time = prediction.time_for(search.target);
             if (!time) {
@@ -169,12 +188,16 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
             if (std::isfinite(least)) break;  // weaker drives than one that works make it no better
         }
     }
-    if (!std::isfinite(least))
+    const auto give_up = [&] {
         throw ModelError{fmt::format("no injection from {:.3g} down to {:.3g} reads {:.3g} deg: {}", search.largest_injection,
                                      search.largest_injection / std::pow(2.0, most_halvings), degrees(search.target), reason)};
+    };
+    if (calibrated.empty()) give_up();
 
     const auto energy_of = [&](double injection) {
-        const ReadPrediction prediction = search.predict(injection, interpolated(calibrated, injection));
+        Calibration between = interpolated(calibrated, injection);
+        between.offset_rad = raw_error_from(calibrated, injection)(problem::offset_drive);
+        const ReadPrediction prediction = search.predict(injection, between, raw_error_from(calibrated, injection));
         const std::optional<double> time = prediction.time_for(search.target);
         return time ? prediction.energy(*time) : infinite;
     };
@@ -188,14 +211,17 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
             best = std::max(injection, calibrated.front().injection);
         }
     }
+    if (!std::isfinite(least)) give_up();
     constexpr int retreats = 4;
     constexpr double retreat = 0.9;  // interpolation said the target is reached there; next to where it ceases to be, that can be wrong by a little
     for (int k = 0;; ++k) {
         OperatingPoint chosen;
         chosen.injection = std::min(rounded(best), search.largest_injection);
-        const auto known = std::ranges::find(calibrated, chosen.injection, &CalibratedInjection::injection);
-        chosen.calibration = known != calibrated.end() ? known->calibration : search.calibrate(chosen.injection);
-        const ReadPrediction prediction = search.predict(chosen.injection, chosen.calibration);
+        auto known = std::ranges::lower_bound(calibrated, chosen.injection, {}, &CalibratedInjection::injection);
+        if (known == calibrated.end() || known->injection != chosen.injection)
+            known = calibrated.insert(known, {chosen.injection, search.calibrate(chosen.injection)});
+        chosen.calibration = known->calibration;
+        const ReadPrediction prediction = search.predict(chosen.injection, chosen.calibration, raw_error_from(calibrated, chosen.injection));
         if (const std::optional<double> time = prediction.time_for(search.target)) {
             const bool dimensionless = chosen.calibration.dimensionless;
             chosen.read_time = std::max(*time, dimensionless ? 0.0 : 1.0 / chosen.calibration.frequency_at_step_hz);  // a reading takes a period

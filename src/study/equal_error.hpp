@@ -15,22 +15,26 @@ namespace entrain::study {
 ///     error^2 = settling^2 + calibration^2 + noise^2
 struct ErrorTerms {
     double settling = 0.0;     ///< angle still to go at the read time, by the closed form
-    double calibration = 0.0;  ///< raw phase error the correction leaves: slope (r - 0.25) and the calibration's residual
+    double calibration = 0.0;  ///< raw phase error the correction leaves, from calibrations
     double noise = 0.0;        ///< thermal; 0: no cell's phase diffusion is known before the run
     [[nodiscard]] double total() const;
 };
 inline constexpr const char* error_formula =
-    "error^2 = settling^2 + calibration^2 + noise^2 (rms over tokens; settling: tan(x(t)/2) = tan(x(0)/2) e^(-K r t); calibration: slope (r - 0.25) "
-    "and "
-    "the residual of the calibration)";
+    "error^2 = settling^2 + calibration^2 + noise^2, rms over tokens; settling: tan(x(t)/2) = tan(x(0)/2) e^(-K r t); calibration: raw phase error "
+    "at "
+    "drive r less the correction";
 
 /// Predicts what reading an array at a given time would give, without running it: from start phases, drives and the calibration. Tokens that are
 /// degenerate or that will not have settled when a run stops waiting for them do not count, as in a run. Valid for couplings from anchors only:
 ///     dx/dt = detuning - K r sin(x),  x the angle to where the calibrated cell settles      (Adler 1946)
 class ReadPrediction {
  public:
-    /// `power_w`: mean power per query, cell and coupling drive.
-    ReadPrediction(const Prepared& prepared, readout::Correction correction, double power_w);
+    /// Raw phase error [rad] at a drive (fraction of full scale).
+    using RawError = std::function<double(double drive)>;
+
+    /// `power_w`: mean power per query, cell and coupling drive. Without `raw_error` the line of the calibration is taken and its largest residual
+    /// added in squares.
+    ReadPrediction(const Prepared& prepared, readout::Correction correction, double power_w, const RawError& raw_error = {});
 
     [[nodiscard]] ErrorTerms at(double time) const;                           ///< time [s] after the start
     [[nodiscard]] std::optional<double> time_for(double target) const;        ///< [s] when the total error has come down to target [rad]
@@ -62,12 +66,18 @@ struct CalibratedInjection {
 /// Between calibrated injections (ascending): linear in ln(injection), rates and softening per injection.
 [[nodiscard]] problem::Calibration interpolated(std::span<const CalibratedInjection> calibrated, double injection);
 
+/// Raw phase error at `injection` and any drive out of the offsets of the calibrated injections (ascending): a cell feels injection x drive, and an
+/// offset is its raw error at 0.25 of the injection it was calibrated at. Outside them the line of the nearest calibration. No line in the drive is
+/// assumed, as `slope_rad` does: for a cell whose error grows with the square of the injected current that line is twice too steep where most tokens
+/// are.
+[[nodiscard]] ReadPrediction::RawError raw_error_from(std::span<const CalibratedInjection> calibrated, double injection);
+
 /// How one substrate is looked at.
 struct EqualErrorSearch {
     double largest_injection = 0.0;
     double target = 0.0;                                              ///< [rad]
     std::function<problem::Calibration(double injection)> calibrate;  ///< ModelError where the cell does not lock
-    std::function<ReadPrediction(double injection, const problem::Calibration& calibration)> predict;
+    std::function<ReadPrediction(double injection, const problem::Calibration& calibration, const ReadPrediction::RawError& raw_error)> predict;
 };
 
 /// Injection and read time at which a query of the target error costs least.
