@@ -3,6 +3,8 @@
 #include "cli/commands.hpp"
 #include "cli/session.hpp"
 #include "core/error.hpp"
+#include "core/file.hpp"
+#include "report/html.hpp"
 
 namespace entrain::cli {
 
@@ -17,7 +19,7 @@ int characterize_command(const std::string& config, const CommonOptions& options
     const problem::Calibration k = calibration_for(c, jobs_of(options), progress);
     const problem::CircuitProblem circuit =
         c.substrate_plugin->bench({}, k.frequency_at_step_hz, static_cast<int>(c.simulation.points_per_period), k);
-    const io::Json report = {
+    const io::Json measured = {
         {"schema", "entrain.characterization/1"},
         {"substrate",
          {{"kind", c.substrate.kind},
@@ -41,10 +43,13 @@ int characterize_command(const std::string& config, const CommonOptions& options
         {"phase_diffusion_rad2_per_s", nullptr},
         {"temperature_k", nullptr},
         {"provenance", provenance(c, started)}};
-    io::write_json(folder.path() / "characterization.json", report);
+    io::write_json(folder.path() / "characterization.json", measured);
+    write_file_atomically(
+        folder.path() / "report.html",
+        report::html_characterization(fmt::format("Characterization: {} cell {}", c.substrate.kind, c.substrate_plugin->cell()), measured));
     folder.keep();
     if (options.json) {
-        fmt::print("{}\n", report.dump(2));
+        fmt::print("{}\n", measured.dump(2));
         return done;
     }
     const auto row = [](std::string_view name, const std::string& value) { fmt::print("  {:<26} {}\n", name, value); };

@@ -14,6 +14,7 @@
 #include "core/file.hpp"
 #include "core/sha256.hpp"
 #include "report/comparison.hpp"
+#include "report/html.hpp"
 #include "report/result.hpp"
 
 namespace entrain::cli {
@@ -27,8 +28,8 @@ double seconds_since(Clock::time_point begin) { return std::chrono::duration<dou
 struct FinishedRow {
     std::string name;
     std::unique_ptr<Experiment> experiment;
-    study::TrialRecord record;  ///< empty if the row failed
     io::Json result;
+    io::Json charts;  ///< null if the row failed
 };
 
 /// What every row has in common.
@@ -121,9 +122,12 @@ int show_plans(Comparison& comparison, const std::vector<Ready>& ready, int jobs
     return done;
 }
 
-/// The comparison's own files. The charts of report.html need the trials, not only their results.
-void write_comparison(const std::filesystem::path& folder, const Comparison& comparison, const std::vector<FinishedRow>& /*rows*/,
+/// The comparison's own files.
+void write_comparison(const std::filesystem::path& folder, const Comparison& comparison, const std::vector<FinishedRow>& rows,
                       const io::Json& result) {
+    std::vector<report::ReportRow> shown;
+    for (const FinishedRow& row : rows) shown.push_back({row.name, row.result, row.charts});
+    write_file_atomically(folder / "report.html", report::html_report("Comparison of substrates", shown, report::missing_rows(result)));
     write_file_atomically(folder / "resolved.yaml", comparison.resolved);
     write_file_atomically(folder / "compare.csv", report::comparison_csv(result));
     io::write_json(folder / "compare.json", result);
@@ -155,12 +159,14 @@ int compare_command(const std::string& config, const CommonOptions& options) {
         const auto row_began = Clock::now();
         const std::string row_started = utc_now("%Y-%m-%dT%H:%M:%SZ");
         const std::filesystem::path row_folder = folder->path() / row.name;
-        FinishedRow finished{row.name, experiment_of(row, comparison, ready[i], jobs, progress), {}, {{"name", row.name}}};
+        FinishedRow finished{row.name, experiment_of(row, comparison, ready[i], jobs, progress), {{"name", row.name}}, {}};
+        study::TrialRecord record;
         std::optional<problem::Failure> failure = ready[i].failure;
-        if (!failure) failure = failure_of([&] { finished.record = study::run_trial(finished.experiment->trial); });
+        if (!failure) failure = failure_of([&] { record = study::run_trial(finished.experiment->trial); });
         const RunTimes times{seconds_since(row_began), row_started};
         finished.result.update(failure ? write_failed_folder(row_folder, *finished.experiment, *failure, times)
-                                       : write_run_folder(row_folder, *finished.experiment, finished.record, times));
+                                       : write_run_folder(row_folder, *finished.experiment, record, times));
+        if (!failure) finished.charts = report::charts_json(finished.experiment->trial, record);
         if (ready[i].point) finished.result["equal_error"] = equal_error_json(*ready[i].point, finished);
         info.rows.push_back(finished.result);
         rows.push_back(std::move(finished));

@@ -14,7 +14,7 @@ namespace entrain::cli {
 
 int run_command(const std::string& config, const CommonOptions& options) {
     if (!options.resume.empty()) throw UserError{"--resume is not available yet: run the configuration again"};
-    if (config.empty()) throw UserError{"run: no CONFIG (expected an experiment file, for example configs/quickstart.yaml)"};
+    if (config.empty()) throw UserError{"run: no CONFIG (expected an experiment file, for example configs/lc.yaml)"};
     const auto began = std::chrono::steady_clock::now();
     const std::string started = utc_now("%Y-%m-%dT%H:%M:%SZ");
     const Progress progress = make_progress(options.quiet);

@@ -1,6 +1,9 @@
 #include "cli/run_folder.hpp"
 
+#include <fmt/format.h>
+
 #include "core/file.hpp"
+#include "report/html.hpp"
 #include "report/result.hpp"
 
 namespace entrain::cli {
@@ -23,6 +26,10 @@ io::Json write_run_folder(const std::filesystem::path& folder, Experiment& exper
     std::filesystem::create_directories(folder);
     write_file_atomically(folder / "resolved.yaml", resolved_yaml(experiment.configuration));
     io::write_hdf5(folder / "arrays.h5", report::result_arrays(experiment.trial, record));
+    const Configuration& c = experiment.configuration;
+    write_file_atomically(folder / "report.html",
+                          report::html_report(fmt::format("{} on {}, {} engine", c.layer.mechanism, c.substrate.name, c.engine),
+                                              {{c.substrate.name, result, report::charts_json(experiment.trial, record)}}));
     io::write_json(folder / "result.json", result);
     return result;
 }

@@ -22,6 +22,18 @@ struct Parts {
     double drive = 0.0;
 };
 
+/// What oscillator i takes from the start to `time`; `load` is its sum_j |w_ij| |r_j|, a fraction of full scale.
+Parts parts_until(const problem::Instance& instance, const problem::Solution& solution, const problem::EnergyModel& model, double load,
+                  double full_scale_current_a, Index i, double time) {
+    const problem::OscillatorSolution& o = solution.oscillators[static_cast<std::size_t>(i)];
+    double oscillator = instance.calibration.power_w * time;
+    if (o.mean_power > 0.0) {
+        const double logged = o.trajectory.times().back();
+        oscillator = time <= logged ? o.trajectory.energy_at(time) : o.trajectory.energies().back() + o.mean_power * (time - logged);
+    }
+    return {oscillator, load * full_scale_current_a * model.drive_v * time};
+}
+
 }  // namespace
 
 Ledger ledger(const problem::Instance& instance, const problem::Solution& solution, const std::vector<readout::Reading>& readings,
@@ -33,21 +45,11 @@ Ledger ledger(const problem::Instance& instance, const problem::Solution& soluti
                                         operations.softmax * digital.mac_int8.value / queries_per_sequence};
     ledger.break_even_per_pair = {break_even_macs * digital.mac_fp32.value, break_even_macs * digital.mac_int8.value};
     if (instance.calibration.dimensionless) return ledger;
+    if (instance.noise_density == 0.0) ledger.caveat = model.noiseless_caveat;
 
     const Index n = instance.network.size();
-    const Eigen::VectorXd load = network::row_sum(instance.network);  // sum_j |w_ij| |r_j|, fraction of full scale
+    const Eigen::VectorXd load = network::row_sum(instance.network);
     bool integrated = false;
-    const auto parts_until = [&](Index i, double time) -> Parts {
-        const problem::OscillatorSolution& o = solution.oscillators[static_cast<std::size_t>(i)];
-        const bool circuit = o.mean_power > 0.0;
-        integrated = integrated || circuit;
-        double oscillator = instance.calibration.power_w * time;
-        if (circuit) {
-            const double logged = o.trajectory.times().back();
-            oscillator = time <= logged ? o.trajectory.energy_at(time) : o.trajectory.energies().back() + o.mean_power * (time - logged);
-        }
-        return {oscillator, load(i) * full_scale_current_a * model.drive_v * time};
-    };
 
     ledger.per_oscillator_j = Eigen::VectorXd::Constant(n, std::numeric_limits<double>::quiet_NaN());
     std::vector<double> finite;
@@ -58,13 +60,14 @@ Ledger ledger(const problem::Instance& instance, const problem::Solution& soluti
         const auto& reading = readings[static_cast<std::size_t>(i)];
         sequences.insert(instance.network.free[static_cast<std::size_t>(i)].sequence);
         if (solution.oscillators[static_cast<std::size_t>(i)].trajectory.empty() || !std::isfinite(read_time)) continue;
-        const Parts parts = parts_until(i, read_time);
+        integrated = integrated || solution.oscillators[static_cast<std::size_t>(i)].mean_power > 0.0;
+        const Parts parts = parts_until(instance, solution, model, load(i), full_scale_current_a, i, read_time);
         ledger.per_oscillator_j(i) = parts.oscillator + parts.drive;
         finite.push_back(ledger.per_oscillator_j(i));
         sum.oscillator += parts.oscillator;
         sum.drive += parts.drive;
         if (reading.settling_time) {
-            const Parts own = parts_until(i, *reading.settling_time);
+            const Parts own = parts_until(instance, solution, model, load(i), full_scale_current_a, i, *reading.settling_time);
             gated.push_back(own.oscillator + own.drive);
         }
     }
@@ -93,6 +96,20 @@ Ledger ledger(const problem::Instance& instance, const problem::Solution& soluti
     ledger.gated_mean = mean(gated);
     ledger.per_layer = (sum.oscillator + sum.drive) / static_cast<double>(sequences.size());
     return ledger;
+}
+
+double mean_energy_until(const problem::Instance& instance, const problem::Solution& solution, const problem::EnergyModel& model,
+                         double full_scale_current_a, double time) {
+    double sum = 0.0;
+    int count = 0;
+    const Eigen::VectorXd load = network::row_sum(instance.network);
+    for (Index i = 0; i < instance.network.size(); ++i) {
+        if (solution.oscillators[static_cast<std::size_t>(i)].trajectory.empty()) continue;
+        const Parts parts = parts_until(instance, solution, model, load(i), full_scale_current_a, i, time);
+        sum += parts.oscillator + parts.drive;
+        ++count;
+    }
+    return count > 0 && !instance.calibration.dimensionless ? sum / count : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace entrain::energy

@@ -44,6 +44,7 @@ struct Ledger {
     double gated_mean = 0.0;                                ///< [J] to each oscillator's own settling: a lower bound
     double per_layer = 0.0;                                 ///< [J] mean over sequences of the sum over their oscillators
     std::vector<Entry> entries;                             ///< add up to `mean`
+    std::string caveat;                                     ///< what every figure here leaves out, "" = nothing known
     DigitalPair digital_softmax_per_query;                  ///< [J] softmax stage of the layer over its heads x tokens rows
     DigitalPair break_even_per_pair;  ///< [J] per (query, key) pair with everything physical and an exponential-free coupling: 9 multiply-adds
     mechanisms::OperationCounts operations;
@@ -55,5 +56,10 @@ struct Ledger {
 [[nodiscard]] Ledger ledger(const problem::Instance& instance, const problem::Solution& solution, const std::vector<readout::Reading>& readings,
                             const problem::EnergyModel& model, double full_scale_current_a, double read_time, const DigitalCosts& digital,
                             const mechanisms::OperationCounts& operations, int queries_per_sequence);
+
+/// Mean energy per query [J] from the start to `time` [s], priced as in ledger(), whose `mean` it is at the read time. NaN for dimensionless
+/// substrates and where nothing was simulated.
+[[nodiscard]] double mean_energy_until(const problem::Instance& instance, const problem::Solution& solution, const problem::EnergyModel& model,
+                                       double full_scale_current_a, double time);
 
 }  // namespace entrain::energy

@@ -11,6 +11,7 @@ struct EnergyModel {
     std::string oscillator_source;                 ///< how that power is obtained
     double drive_v = 0.0;                          ///< [V] supply of the coupling currents
     std::string drive_source;                      ///< why this voltage
+    std::string noiseless_caveat;                  ///< what a query costs more with thermal noise, "" where noise is far below the other errors
 };
 
 }  // namespace entrain::problem

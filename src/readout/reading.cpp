@@ -45,10 +45,21 @@ double correction_angle(const problem::Calibration& calibration, Correction corr
     return 0.0;
 }
 
-Eigen::VectorXd state_at(const problem::OscillatorSolution& oscillator, std::optional<double> time) {
+Eigen::VectorXd raw_state_at(const problem::OscillatorSolution& oscillator, std::optional<double> time) {
     const problem::Trajectory& trajectory = oscillator.trajectory;
     if (!time || trajectory.empty() || *time >= trajectory.times().back()) return oscillator.state;
     return trajectory.state_at(*time);
+}
+
+/// Fills state and phases of a reading of oscillator i.
+void read_state(Reading& reading, const problem::OscillatorSolution& oscillator, const problem::Instance& instance, Eigen::Index i,
+                Correction correction, std::optional<double> time) {
+    if (!has_phase(oscillator)) return;
+    reading.state = raw_state_at(oscillator, time);
+    if (instance.network.dimension != 2) return;
+    reading.raw_phase = wrap(std::atan2(reading.state(1), reading.state(0)));
+    reading.phase = wrap(reading.raw_phase - correction_angle(instance.calibration, correction, instance.drive.row(i).norm()));
+    reading.state = Eigen::Vector2d{std::cos(reading.phase), std::sin(reading.phase)};
 }
 
 std::vector<Reading> readings(const problem::Solution& solution, const problem::Instance& instance, const problem::SettlingRule& rule,
@@ -65,14 +76,7 @@ std::vector<Reading> readings(const problem::Solution& solution, const problem::
         if (oscillator.stop == problem::Stop::settled)
             reading.settling_time =
                 oscillator.settling_time ? oscillator.settling_time : problem::settling_time(oscillator.trajectory, oscillator.state, rule.tolerance);
-        if (has_phase(oscillator)) {
-            reading.state = state_at(oscillator, time);
-            if (instance.network.dimension == 2) {
-                reading.raw_phase = wrap(std::atan2(reading.state(1), reading.state(0)));
-                reading.phase = wrap(reading.raw_phase - correction_angle(instance.calibration, correction, instance.drive.row(i).norm()));
-                reading.state = Eigen::Vector2d{std::cos(reading.phase), std::sin(reading.phase)};
-            }
-        }
+        read_state(reading, oscillator, instance, i, correction, time);
         result.push_back(std::move(reading));
     }
     return result;
@@ -88,6 +92,13 @@ std::vector<Reading> read(const problem::Solution& solution, const problem::Inst
 std::vector<Reading> read_at(const problem::Solution& solution, const problem::Instance& instance, const problem::SettlingRule& rule,
                              Correction correction, double time) {
     return readings(solution, instance, rule, correction, time);
+}
+
+Eigen::VectorXd state_at(const problem::OscillatorSolution& oscillator, const problem::Instance& instance, Eigen::Index i, Correction correction,
+                         double time) {
+    Reading reading;
+    read_state(reading, oscillator, instance, i, correction, time);
+    return reading.state;
 }
 
 }  // namespace entrain::readout

@@ -54,4 +54,9 @@ struct Reading {
 [[nodiscard]] std::vector<Reading> read_at(const problem::Solution& solution, const problem::Instance& instance, const problem::SettlingRule& rule,
                                            Correction correction, double time);
 
+/// The state [d] that read_at gives oscillator i at `time`, without the search for its settling time: for curves over many times. Empty where there
+/// is no phase.
+[[nodiscard]] Eigen::VectorXd state_at(const problem::OscillatorSolution& oscillator, const problem::Instance& instance, Eigen::Index i,
+                                       Correction correction, double time);
+
 }  // namespace entrain::readout

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -242,6 +243,13 @@ std::string comparison_table(const Json& comparison) {
         "\n  errors at equilibrium, @read at the read time. Phase errors with the constant offset removed (what hardware can do), and with offset "
         "and\n"
         "  slope removed (needs the digital answer: agreement with the phase model).\n";
+    std::map<std::string, std::string> caveats;  // names by caveat
+    for (const Json& row : rows)
+        if (row["energy"].is_object() && row["energy"].contains("caveat") && row["energy"]["caveat"].is_string()) {
+            std::string& names = caveats[row["energy"]["caveat"].get<std::string>()];
+            names += (names.empty() ? "" : ", ") + word(row["name"]);
+        }
+    for (const auto& [caveat, names] : caveats) text += fmt::format("  energy of {}: {}\n", names, caveat);
     for (const Json& row : rows) {
         if (row["failures"].empty()) continue;
         const Json& first = row["failures"][0];
@@ -253,9 +261,15 @@ std::string comparison_table(const Json& comparison) {
         text += fmt::format("  {}{}: {}{}: {}{}\n", word(row["name"]), whole ? " failed" : "", where, word(first["category"]), word(first["message"]),
                             more > 0 ? fmt::format(" (and {} more in its result.json)", more) : "");
     }
-    for (const Json& pair : comparison["skipped"]) text += fmt::format("  {} skipped: {}\n", word(pair["name"]), word(pair["reason"]));
-    for (const Json& row : comparison["not_run"]) text += fmt::format("  {} not run: interrupted\n", word(row));
+    for (const std::string& row : missing_rows(comparison)) text += fmt::format("  {}\n", row);
     return text;
+}
+
+std::vector<std::string> missing_rows(const Json& comparison) {
+    std::vector<std::string> notes;
+    for (const Json& pair : comparison["skipped"]) notes.push_back(fmt::format("{} skipped: {}", word(pair["name"]), word(pair["reason"])));
+    for (const Json& row : comparison["not_run"]) notes.push_back(fmt::format("{} not run: interrupted", word(row)));
+    return notes;
 }
 
 std::string plans_table(const Json& plans) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <vector>
 
 #include "io/json.hpp"
 
@@ -26,6 +27,9 @@ struct ComparisonInfo {
 
 /// The table for standard output: errors, then times and energies, a line per row; what is held equal, what is free, what failed or was skipped.
 [[nodiscard]] std::string comparison_table(const io::Json& comparison);
+
+/// Pairs that were skipped, and rows that an interrupt came before, a sentence each.
+[[nodiscard]] std::vector<std::string> missing_rows(const io::Json& comparison);
 
 /// The plans of --dry-run, {rows, skipped}, a line per row.
 [[nodiscard]] std::string plans_table(const io::Json& plans);

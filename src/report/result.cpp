@@ -54,12 +54,6 @@ const char* origin_word(problem::Origin origin) {
     return "";
 }
 
-std::string_view verdict_word(Verdict verdict) {
-    constexpr std::string_view words[] = {"settled", "unsettled", "unlocked",  "never_started", "degenerate",
-                                          "failed",  "masked",    "collapsed", "multimode"};
-    return words[static_cast<std::size_t>(verdict)];
-}
-
 /// Why an oscillator is listed, and what helps.
 std::string message_of(const study::TrialRecord& record, std::size_t i) {
     const auto k = static_cast<Index>(i);
@@ -97,6 +91,12 @@ std::size_t count(const study::TrialRecord& record, Verdict verdict) {
 }
 
 }  // namespace
+
+std::string_view verdict_word(Verdict verdict) {
+    constexpr std::string_view words[] = {"settled", "unsettled", "unlocked",  "never_started", "degenerate",
+                                          "failed",  "masked",    "collapsed", "multimode"};
+    return words[static_cast<std::size_t>(verdict)];
+}
 
 std::string status_of(const study::TrialRecord& record) {
     const std::size_t good = count(record, Verdict::settled) + count(record, Verdict::degenerate);
@@ -184,6 +184,7 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
         {"per_query_gated_j", physical(l.gated_mean)},
         {"per_layer_j", physical(l.per_layer)},
         {"entries", entries},
+        {"caveat", l.caveat.empty() ? Json(nullptr) : Json(l.caveat)},
         {"digital_softmax_per_query_j", pair(l.digital_softmax_per_query)},
         {"break_even_per_pair_j", pair(l.break_even_per_pair)},
         {"operations",

@@ -1,9 +1,11 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/hdf5.hpp"
 #include "io/json.hpp"
+#include "readout/reading.hpp"
 #include "study/trial.hpp"
 
 namespace entrain::report {
@@ -18,6 +20,9 @@ struct RunInfo {
     double wall_s = 0.0;
     io::Json provenance;
 };
+
+/// The word for a verdict in result files: settled, unsettled, ...
+[[nodiscard]] std::string_view verdict_word(readout::Verdict verdict);
 
 /// The status of a finished trial: ok; partial if a simulation failed, was interrupted or an oscillator did not settle; failed if nothing was read.
 [[nodiscard]] std::string status_of(const study::TrialRecord& record);

@@ -57,6 +57,7 @@ std::string summary_table(const Json& r) {
                         engineering(e["per_query_j"]["median"], "J"), engineering(e["per_query_j"]["max"], "J"),
                         engineering(e["per_query_gated_j"], "J"), engineering(e["digital_softmax_per_query_j"]["fp32"], "J"),
                         engineering(e["digital_softmax_per_query_j"]["int8"], "J")));
+        if (e["caveat"].is_string()) row("", e["caveat"].get<std::string>());
         for (const Json& entry : e["entries"])
             row("  " + entry["part"].get<std::string>(),
                 fmt::format("{} ({})", engineering(entry["joules_per_query"], "J"), entry["origin"].get<std::string>()));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <future>
 #include <span>
 #include <stdexcept>
 #include <vector>
@@ -211,16 +212,16 @@ DrivenCells drive_cells(const substrates::Substrate& substrate, const engines::E
     constexpr auto drives = static_cast<Eigen::Index>(phase_error_drives.size());
     DrivenCells seen{Eigen::VectorXd(drives), Eigen::MatrixXd(drives, static_cast<Eigen::Index>(c.phase_terms.size())), Eigen::VectorXd(drives)};
     const double count = static_cast<double>(drive_directions.size());
+    double rate = 0.5 * rate_estimate;         // until it is seen: an estimate may be too high by two
     double expected = 0.0;                     // raw error of the drive before, to start the next one at a known distance
     for (Eigen::Index d = drives; d-- > 0;) {  // strong drives first: theirs are the short runs
         const double drive = phase_error_drives[static_cast<std::size_t>(d)];
         std::vector<BenchCell> cells;
         for (const double direction : drive_directions) cells.push_back({direction + expected + start_ahead, std::polar(drive, direction), 0.0});
-        const double time = phase_error_time_constants / (rate_estimate * drive) + free_run_relaxations * substrate.estimate().relaxation_time_s;
+        const double time = phase_error_time_constants / (rate * drive) + free_run_relaxations * substrate.estimate().relaxation_time_s;
         const auto locked = run_bench(substrate, engine, cells, c.frequency_at_step_hz, points, c, time, run);
         for (const OscillatorSolution& cell : locked)
-            if (cell.amplitude <= 0.0 || cell.stop != problem::Stop::time_limit ||
-                std::abs(cell.frequency_difference) > locked_drift * rate_estimate * drive)
+            if (cell.amplitude <= 0.0 || cell.stop != problem::Stop::time_limit || std::abs(cell.frequency_difference) > locked_drift * rate * drive)
                 throw ModelError{
                     fmt::format("{}: a cell driven at {:g} of full scale does not lock to a drive at its own frequency (it drifts at {:.3g} rad/s). "
                                 "Lower injection.",
@@ -236,6 +237,7 @@ DrivenCells drive_cells(const substrates::Substrate& substrate, const engines::E
             seen.rate(d) += return_rate(locked[k]) / drive / count;
         }
         expected = seen.error(d);
+        if (seen.rate(d) > 0.0) rate = seen.rate(d);
     }
     return seen;
 }
@@ -309,25 +311,27 @@ struct Slip {
     double beat;      ///< [rad/s] 0 = locked
 };
 
-/// Slips of cells driven at these detunings [rad/s] below (first) and above the free frequency, at full scale.
-std::array<std::vector<Slip>, 2> slips(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c,
-                                       const std::array<std::vector<double>, 2>& detunings, double time, const engines::RunOptions& run) {
-    constexpr std::array<double, 2> sign = {-1.0, 1.0};
+/// Slips of cells driven at these detunings [rad/s] above (side 1) or below (side -1) the free frequency, at full scale.
+std::vector<Slip> slips(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double side,
+                        const std::vector<double>& detunings, double time, const engines::RunOptions& run) {
     std::vector<BenchCell> cells;
-    for (std::size_t side = 0; side < 2; ++side)
-        for (const double detuning : detunings[side]) cells.push_back({0.0, 1.0, sign[side] * detuning / turn});
+    for (const double detuning : detunings) cells.push_back({0.0, 1.0, side * detuning / turn});
     const auto driven = run_bench(substrate, engine, cells, c.frequency_at_step_hz, points, c, time, run);
-    std::array<std::vector<Slip>, 2> found;
-    std::size_t cell = 0;
-    for (std::size_t side = 0; side < 2; ++side)
-        for (const double detuning : detunings[side]) found[side].push_back({detuning, beat_rate(driven[cell++].trajectory, sign[side] * detuning)});
+    std::vector<Slip> found;
+    for (std::size_t k = 0; k < detunings.size(); ++k) found.push_back({detunings[k], beat_rate(driven[k].trajectory, side * detunings[k])});
     return found;
+}
+
+/// Whether the first cells are locked and at least two of the others slip.
+bool brackets_edge(const std::vector<Slip>& slips) {
+    const auto outside = std::find_if(slips.begin(), slips.end(), [](const Slip& s) { return s.beat > 0.0; });
+    return outside != slips.begin() && slips.end() - outside >= 2 && (outside + 1)->beat > outside->beat;
 }
 
 /// Detuning [rad/s] at which the beat vanishes: w_b^2 over delta^2 of the two nearest cells outside the lock range, extrapolated to 0.
 double edge_of(const std::vector<Slip>& slips, const std::string& cell) {
     const auto outside = std::find_if(slips.begin(), slips.end(), [](const Slip& s) { return s.beat > 0.0; });
-    if (outside == slips.begin() || slips.end() - outside < 2 || (outside + 1)->beat <= outside->beat)
+    if (!brackets_edge(slips))
         throw ModelError{fmt::format("{}: no edge of the lock range between detunings of {:.4g} and {:.4g} rad/s (the cell {}).", cell,
                                      slips.front().detuning, slips.back().detuning, outside == slips.begin() ? "does not lock" : "locks everywhere")};
     const auto next = outside + 1;
@@ -338,35 +342,62 @@ double edge_of(const std::vector<Slip>& slips, const std::string& cell) {
     return std::sqrt(std::max(0.0, x0 - y0 * (x1 - x0) / (y1 - y0)));
 }
 
-/// Detunings [rad/s] that resolve an edge which coarse slips bracket: `count` of them from the last locked cell to one coarse step beyond the first
-/// slipping one.
+/// Part of a coarse step by which an edge may lie inside the last cell that seemed locked: so close outside, fewer than three slips fall into the
+/// run.
+constexpr double hidden_step = 0.3;
+
+/// Detunings [rad/s] that resolve an edge which coarse slips bracket: `count` of them from just inside the last locked cell to one coarse step beyond
+/// the first slipping one.
 std::vector<double> resolving(const std::vector<Slip>& coarse, int count) {
     const auto outside = std::find_if(coarse.begin(), coarse.end(), [](const Slip& s) { return s.beat > 0.0; });
-    const double low = (outside - 1)->detuning;
-    const double high = outside->detuning + (outside->detuning - low);
+    const double step = outside->detuning - (outside - 1)->detuning;
+    const double low = (outside - 1)->detuning - hidden_step * step;
+    const double high = outside->detuning + step;
     std::vector<double> detunings;
     for (int k = 0; k < count; ++k) detunings.push_back(low + (high - low) * k / (count - 1));
     return detunings;
 }
 
-/// Lower and upper edge of the lock range at full scale, as detunings [rad/s] > 0: a coarse grid brackets them, a fine one resolves them. Nothing is
-/// assumed of the shape of the edge but that the beat vanishes there as the square root of the excess, over one fine step: at strong injection
-/// amplitude gives way and the range is not Adler's.
-std::array<double, 2> lock_edges(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double rate,
-                                 const engines::RunOptions& run) {
-    constexpr double slips_seen = 6.0;  // whole turns within the run of a cell half a step outside; a quarter of it is transient
+/// Edge of the lock range at full scale on one side, as a detuning [rad/s] > 0: a coarse grid around `rate` brackets it, a fine one resolves it.
+/// Nothing is assumed of the shape of the edge but that the beat vanishes there as the square root of the excess, over one fine step: at strong
+/// injection amplitude gives way and the range is not Adler's.
+double lock_edge(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double side, double rate,
+                 const engines::RunOptions& run) {
+    constexpr double slips_seen = 6.0;   // whole turns within the run of a cell half a step outside; a quarter of it is transient
+    constexpr double coarse_step = 0.2;  // in units of the expected rate
+    constexpr int fine_cells = 7;
     const auto time_for = [&](double step) {
         return slips_seen * turn / (rate * std::sqrt(step));
     };  // Adler: w_b = K sqrt((1 + x)^2 - 1), x = step/2
-    std::vector<double> coarse;
-    constexpr double coarse_step = 0.2;  // in units of the estimate; a healthy cell's K lies within a factor of two of it
-    for (double x = 0.2; x < 2.3; x += coarse_step) coarse.push_back(x * rate);
-    const auto bracketed = slips(substrate, engine, points, c, {coarse, coarse}, time_for(coarse_step), run);
-    for (const auto& side : bracketed) static_cast<void>(edge_of(side, substrate.cell()));  // refuses a range that is not bracketed
-    constexpr int fine_cells = 9;
-    const std::array<std::vector<double>, 2> fine = {resolving(bracketed[0], fine_cells), resolving(bracketed[1], fine_cells)};
-    const auto refined = slips(substrate, engine, points, c, fine, time_for(2.0 * coarse_step / (fine_cells - 1)), run);
-    return {edge_of(refined[0], substrate.cell()), edge_of(refined[1], substrate.cell())};
+    const auto coarse = [&](double from, double to) {
+        std::vector<double> detunings;
+        for (double x = from; x < to; x += coarse_step) detunings.push_back(x * rate);
+        return slips(substrate, engine, points, c, side, detunings, time_for(coarse_step), run);
+    };
+    std::vector<Slip> bracket = coarse(0.5, 1.6);             // most cells lock as far as they return fast
+    if (!brackets_edge(bracket)) bracket = coarse(0.2, 3.3);  // the others within a factor of three
+    static_cast<void>(edge_of(bracket, substrate.cell()));    // refuses an edge that is not bracketed
+    return edge_of(slips(substrate, engine, points, c, side, resolving(bracket, fine_cells),
+                         time_for((2.0 + hidden_step) * coarse_step / (fine_cells - 1)), run),
+                   substrate.cell());
+}
+
+/// Runs two measurements, side by side if there are jobs for both.
+template <class First, class Second>
+void both(int jobs, First&& first, Second&& second) {
+    if (jobs < 2) {
+        first();
+        second();
+        return;
+    }
+    std::future<void> other = std::async(std::launch::async, std::forward<Second>(second));
+    try {
+        first();
+    } catch (...) {
+        other.wait();
+        throw;
+    }
+    other.get();
 }
 
 }  // namespace
@@ -394,22 +425,30 @@ Calibration calibrate(const substrates::Substrate& substrate, const engines::Eng
     for (std::size_t h = 0; h < c.phase_terms.size(); ++h) c.phase_terms[h].reference = at_step.cell.deformation[h];
     c.limit_cycle = sampled_limit_cycle(at_step, substrate.bench({}, c.frequency_at_step_hz, points, c).cell.states);
     tell(0.1);
-    c.frequency_hz = extrapolated_frequency(substrate, engine, points, c, quiet);
     c.reference_current_a = substrate.reference_current(c.amplitude, c.frequency_at_step_hz);
-    tell(0.2);
-
     c.coupling_rate = estimate.coupling_rate;
-    const auto [lower, upper] = lock_edges(substrate, engine, points, c, estimate.coupling_rate, quiet);
-    tell(0.7);
+    DrivenCells seen;
+    double physical_hz = 0.0;
+    both(
+        run.jobs, [&] { seen = drive_cells(substrate, engine, points, c, estimate.coupling_rate, quiet); },
+        [&] { physical_hz = extrapolated_frequency(substrate, engine, points, c, quiet); });
+    c.frequency_hz = physical_hz;
+    tell(0.5);
+
+    fit_relaxation(seen.rate, c);
+    double lower = 0.0;
+    double upper = 0.0;
+    both(
+        run.jobs, [&] { lower = lock_edge(substrate, engine, points, c, -1.0, c.relaxation_rate, quiet); },
+        [&] { upper = lock_edge(substrate, engine, points, c, 1.0, c.relaxation_rate, quiet); });
     c.coupling_rate = 0.5 * (upper + lower);
     c.lock_range_low_hz = c.frequency_at_step_hz - lower / turn;
     c.lock_range_high_hz = c.frequency_at_step_hz + upper / turn;
-    const DrivenCells seen = drive_cells(substrate, engine, points, c, c.coupling_rate, quiet);
     fit_phase_terms(seen, c);
     Eigen::VectorXd error = seen.error;
     for (Eigen::Index h = 0; h < seen.deformation.cols(); ++h) error += c.phase_terms[static_cast<std::size_t>(h)].factor * seen.deformation.col(h);
     fit_phase_error(error, c);
-    fit_relaxation(seen.rate, c);
+    if (!(seen.rate.array() > 0.0).any()) c.relaxation_rate = c.coupling_rate;  // returns too fast to be seen
     tell(1.0);
     return c;
 }

@@ -174,9 +174,10 @@ TrialRecord run_trial(const TrialInput& input) {
     const bool is_read = std::isfinite(record.read_time);  // an array of which nothing settled has no read time
     const auto at_read = is_read ? readout::read_at(solution, instance, stage.rule, input.readout.correction, record.read_time) : record.readings;
     const int tokens = input.sequences.front().tokens();
+    const problem::EnergyModel energy_model = input.substrate.energy_model(instance.calibration);
+    const double full_scale_current = input.substrate.injection() * instance.calibration.reference_current_a;  // [A]
     record.ledger =
-        energy::ledger(instance, solution, record.readings, input.substrate.energy_model(instance.calibration),
-                       input.substrate.injection() * instance.calibration.reference_current_a, record.read_time, input.digital,
+        energy::ledger(instance, solution, record.readings, energy_model, full_scale_current, record.read_time, input.digital,
                        input.mechanism.operations(input.layer.heads, tokens, input.layer.oscillator_dimension), input.layer.heads * tokens);
 
     record.free = instance.network.free;
@@ -192,6 +193,7 @@ TrialRecord run_trial(const TrialInput& input) {
         record.predicted_settling_time(i) = problem::predicted_settling_time(stage.rule.rate(i), distance, stage.rule.tolerance.value());
     }
 
+    MatrixXd reference_states = MatrixXd::Constant(n, instance.network.dimension, not_a_number);
     for (const attention::Sequence& sequence : input.sequences) {
         const auto decode = [&](const std::vector<readout::Reading>& readings) {
             return input.mechanism.decode(input.layer, sequence, states_of(sequence, input.layer.heads, instance.network.dimension, where, readings));
@@ -210,6 +212,7 @@ TrialRecord run_trial(const TrialInput& input) {
                 const auto found = where.find({sequence.index, h, t});
                 if (found == where.end()) continue;
                 const readout::Reading& reading = record.readings[static_cast<std::size_t>(found->second)];
+                reference_states.row(found->second) = s.reference.states[static_cast<std::size_t>(h)].row(t);
                 s.verdict(h, t) = static_cast<int>(reading.verdict);
                 if (reading.state.size() > 0) s.raw_phase(h, t) = reading.raw_phase;
                 if (reading.settling_time) s.settling_time(h, t) = *reading.settling_time;
@@ -222,6 +225,11 @@ TrialRecord run_trial(const TrialInput& input) {
     record.error_at_read.n_total = record.error.n_total;
     if (is_read) record.error_at_read = error_of(record.sequences, &SequenceRecord::at_read);
     record.softmax_error = error_against_softmax(record.sequences);
+    if (is_read)
+        record.error_over_time =
+            error_over_time(solution, instance, record.readings, input.readout.correction, reference_states, record.read_time,
+                            [&](double time) { return energy::mean_energy_until(instance, solution, energy_model, full_scale_current, time); });
+    record.settling_curves = settling_curves(solution, instance, record.readings);
     return record;
 }
 

@@ -13,6 +13,7 @@
 #include "problem/instance.hpp"
 #include "problem/solution.hpp"
 #include "readout/reading.hpp"
+#include "study/curves.hpp"
 #include "study/options.hpp"
 #include "substrates/substrate.hpp"
 
@@ -64,6 +65,8 @@ struct TrialRecord {
     metrics::AttentionError error_at_read;  ///< n = 0 without a read time
     metrics::AttentionError softmax_error;  ///< attention keys only
     energy::Ledger ledger;
+    std::vector<ReadPoint> error_over_time;      ///< empty without a read time
+    std::vector<SettlingCurve> settling_curves;  ///< of the slowest, median and fastest settled oscillator
     std::vector<problem::Failure> failures;
     problem::Cost cost;
 };

@@ -87,6 +87,10 @@ void CellArray::configure(const Corner& corner) {
                         "coupling_rate.",
                         technology_.name, *coupling_rate_, full_scale_, technology_.rate_doc, design_.rate_per_injection,
                         technology_.injection_range.high, technology_.injection_limit_doc)};
+    if (design_.largest_injection && full_scale_ >= *design_.largest_injection)
+        throw ModelError{fmt::format("{}: injection {:.4g} ({} {:.4g}) is not below {:.4g} ({}). Lower {}.", technology_.name, full_scale_,
+                                     injection_ ? "as configured, K/w0 =" : "for coupling_rate", full_scale_ * design_.rate_per_injection,
+                                     *design_.largest_injection, design_.largest_injection_doc, injection_ ? "injection" : "coupling_rate")};
 }
 
 std::string CellArray::calibration_key() const {
@@ -112,7 +116,8 @@ problem::EnergyModel CellArray::energy_model(const problem::Calibration& calibra
     const problem::CellInterface& port = design_.interface;
     const bool rail = port.supply_v > 0.0;
     return {port.power_origin, port.power_source, rail ? port.supply_v * design_.volt_scale : amplitude(calibration),
-            rail ? "the cell's supply" : "amplitude at the port: the least supply a current driver into the swinging node needs"};
+            rail ? "the cell's supply" : "amplitude at the port: the least supply a current driver into the swinging node needs",
+            design_.noiseless_caveat};
 }
 
 double CellArray::amplitude(const problem::Calibration& calibration) const {

@@ -19,10 +19,12 @@ struct CellDesign {
     double volt_scale = 1.0;
     double ampere_scale = 1.0;
 
-    double frequency_hz = 0.0;        ///< free-running, estimated within a factor of three
-    double relaxation_time_s = 0.0;   ///< amplitude relaxation
-    double amplitude = 0.0;           ///< [V] estimated amplitude of the fundamental at the read port
-    double rate_per_injection = 0.0;  ///< K/w0 at full scale over injection, to first order
+    double frequency_hz = 0.0;                ///< free-running, estimated within a factor of three
+    double relaxation_time_s = 0.0;           ///< amplitude relaxation
+    double amplitude = 0.0;                   ///< [V] estimated amplitude of the fundamental at the read port
+    double rate_per_injection = 0.0;          ///< K/w0 at full scale over injection, to first order
+    std::optional<double> largest_injection;  ///< of this design, where it follows from its parameters; injection must be below it
+    std::string largest_injection_doc;        ///< what happens there
     std::string amplitude_unit = "V";
     std::vector<int> read_harmonics;  ///< see Substrate::read_harmonics()
 
@@ -34,6 +36,8 @@ struct CellDesign {
     /// Instance parameters that start the cell at `phase` [rad] on its limit cycle of this amplitude [V]. Empty: CellInterface::states are set from
     /// the sampled limit cycle of the calibration (the netlist's own defaults while there is none).
     std::function<std::vector<problem::Parameter>(double phase, double deviation, double amplitude)> start;
+    /// What the energy of a noiseless run leaves out, "" where thermal noise is far below the other errors.
+    std::string noiseless_caveat;
     /// [A^2/Hz] one-sided density of the white current noise of the cell at this temperature [K]. Empty: not modelled.
     std::function<double(double temperature)> noise_density;
 

@@ -171,7 +171,7 @@ TEST(Messages, MetaCommands) {
     EXPECT_THAT(entrain({"version"}).out, AllOf(HasSubstr("ngspice-"), HasSubstr("Eigen")));
     EXPECT_THAT(entrain({"describe", "substrate", "lc"}).out, AllOf(HasSubstr("injection"), HasSubstr("tank_q")));
     EXPECT_THAT(entrain({"describe", "config"}).out, AllOf(HasSubstr("readout.settle_tolerance"), HasSubstr("1 deg")));
-    EXPECT_EQ(entrain({"validate", source_file("configs/quickstart.yaml")}).status, 0);
+    EXPECT_EQ(entrain({"validate", source_file("configs/quickstart.yaml"), source_file("configs/lc.yaml")}).status, 0);
 }
 
 TEST(Messages, JsonAloneOnStandardOutput) {

@@ -30,7 +30,7 @@ TEST(Run, ResolvedConfigurationGivesTheSameNumbers) {
     const std::string second = (folder.path() / "second").string();
     const std::vector<std::string> overrides = {
         "--set", "substrate.kind=ideal", "--set", "engine.kind=phase", "--set", "layer.sequences=[3, 1]", "--seed", "7", "--quiet"};
-    std::vector<std::string> arguments = {"run", source_file("configs/quickstart.yaml"), "--out", first};
+    std::vector<std::string> arguments = {"run", source_file("configs/lc.yaml"), "--out", first};
     arguments.insert(arguments.end(), overrides.begin(), overrides.end());
     ASSERT_LE(test::entrain(arguments).status, 1);
     ASSERT_LE(test::entrain({"run", first + "/resolved.yaml", "--out", second, "--quiet"}).status, 1);
@@ -41,7 +41,7 @@ TEST(Run, ResolvedConfigurationRefusesChangedInputs) {
     const TemporaryFolder folder;
     std::filesystem::copy(source_file("models/attention/sva/layer.safetensors"), folder.path() / "layer.safetensors");
     const std::string out = (folder.path() / "out").string();
-    ASSERT_LE(test::entrain({"run", source_file("configs/quickstart.yaml"), "--set", "substrate.kind=ideal", "--set", "engine.kind=exact", "--set",
+    ASSERT_LE(test::entrain({"run", source_file("configs/lc.yaml"), "--set", "substrate.kind=ideal", "--set", "engine.kind=exact", "--set",
                              "layer.weights=" + (folder.path() / "layer.safetensors").string(), "--out", out, "--quiet"})
                   .status,
               1);
@@ -56,7 +56,7 @@ TEST(Run, ResolvedConfigurationRefusesChangedInputs) {
 TEST(Run, DryRunSaysWhatItWouldCostAndWritesNothing) {
     const TemporaryFolder folder;
     const std::string out = (folder.path() / "out").string();
-    const auto plan = test::entrain({"run", source_file("configs/quickstart.yaml"), "--dry-run", "--out", out, "--quiet"});
+    const auto plan = test::entrain({"run", source_file("configs/lc.yaml"), "--dry-run", "--out", out, "--quiet"});
     EXPECT_EQ(plan.status, 0) << plan.err;
     EXPECT_THAT(plan.out, HasSubstr("simulated periods"));
     EXPECT_FALSE(std::filesystem::exists(out));
@@ -66,8 +66,8 @@ TEST(Run, CtrlCStopsCleanlyAndKeepsWhatIsDone) {
     const TemporaryFolder folder;
     const std::string out = (folder.path() / "out").string();
     // A warm calibration first, so that the signal meets the simulation; sequence 0 has an oscillator that takes seconds.
-    ASSERT_LE(test::entrain({"run", source_file("configs/quickstart.yaml"), "--dry-run", "--quiet"}).status, 1);
-    RunningProgram run{{std::string{ENTRAIN_BINARY_DIR} + "/entrain", "run", source_file("configs/quickstart.yaml"), "--set",
+    ASSERT_LE(test::entrain({"run", source_file("configs/lc.yaml"), "--dry-run", "--quiet"}).status, 1);
+    RunningProgram run{{std::string{ENTRAIN_BINARY_DIR} + "/entrain", "run", source_file("configs/lc.yaml"), "--set",
                         "layer.sequences=[0, 1, 2, 3, 4, 5, 6, 7]", "--out", out, "--quiet", "--jobs", "1"}};
     std::this_thread::sleep_for(std::chrono::milliseconds{700});
     ::kill(run.pid(), SIGINT);
@@ -80,7 +80,7 @@ TEST(Run, CtrlCStopsCleanlyAndKeepsWhatIsDone) {
 TEST(Run, WavesAreARawfile) {
     const TemporaryFolder folder;
     const std::string out = (folder.path() / "out").string();
-    const auto result = test::entrain({"run", source_file("configs/quickstart.yaml"), "--set", "layer.sequences=[0]", "--set",
+    const auto result = test::entrain({"run", source_file("configs/lc.yaml"), "--set", "layer.sequences=[0]", "--set",
                                        "readout.max_periods=300", "--waves", "osc_0_3", "--out", out, "--quiet"});
     ASSERT_LE(result.status, 1) << result.err;
     int raws = 0;
