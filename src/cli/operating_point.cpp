@@ -131,10 +131,10 @@ study::OperatingPoint choose(const Configuration& c, const Comparison& compariso
             throw ModelError{error.what()};
         }
     };
-    search.predict = [&](double injection, const problem::Calibration& calibration) {
+    search.predict = [&](double injection, const problem::Calibration& calibration, const study::CellResponse& response) {
         row->calibration = calibration;
         const study::Prepared prepared = study::prepare(row->trial, {});
-        return study::ReadPrediction{prepared, c.readout.correction, study::mean_power(prepared.instance, row->trial, injection)};
+        return study::ReadPrediction{prepared, c.readout.correction, study::mean_power(prepared.instance, row->trial, injection), response};
     };
     return study::equal_error(search);
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "core/error.hpp"
 #include "core/quantity.hpp"
@@ -39,6 +40,26 @@ double angle_at(double rate, double detuning, double start, double time) {
     return 2.0 * std::atan2(c * w + 0.5 * s * (detuning * v - rate * w), c * v + 0.5 * s * (rate * v - detuning * w));
 }
 
+/// ln cosh(u) without overflow.
+double log_cosh(double u) { return std::abs(u) + std::log1p(std::exp(-2.0 * std::abs(u))) - std::log(2.0); }
+
+/// Angle of dx/dt = -rate (1 + softening) sin(x)/(1 + softening cos(x)) at `time`, softening in [0, 1): the amplitude follows the drive it gets, and
+/// with it what has to be turned; near x = 0 the rate is `rate`. With u = ln tan(x/2): F(u) = u - softening ln cosh(u) falls at rate (1 + softening).
+double softened_angle_at(double rate, double softening, double start, double time) {
+    if (start == 0.0) return 0.0;
+    const double u0 = std::log(std::tan(0.5 * std::min(std::abs(start), std::numbers::pi - 1e-12)));
+    const double wanted = u0 - softening * log_cosh(u0) - rate * (1.0 + softening) * time;
+    // F is concave: from the left, where its asymptotes cross `wanted`, Newton's steps never pass the root.
+    const double shift = wanted - softening * std::log(2.0);
+    double u = shift < 0.0 ? shift / (1.0 + softening) : shift / (1.0 - softening);
+    for (int k = 0; k < 100; ++k) {
+        const double step = (wanted - (u - softening * log_cosh(u))) / (1.0 - softening * std::tanh(u));
+        u += step;
+        if (!(step > 1e-12)) break;
+    }
+    return std::copysign(2.0 * std::atan(std::exp(u)), start);
+}
+
 /// Angle [rad] from where oscillator i will settle to its start; with a sign in the plane.
 double start_angle(const problem::Instance& instance, Index i) {
     const double distance = distance_to_target(instance, i);
@@ -65,7 +86,8 @@ std::string obstacle(const ReadPrediction& prediction) {
 
 double ErrorTerms::total() const { return std::sqrt(settling * settling + calibration * calibration + noise * noise); }
 
-ReadPrediction::ReadPrediction(const Prepared& prepared, readout::Correction correction, double power_w) : power_{power_w} {
+ReadPrediction::ReadPrediction(const Prepared& prepared, readout::Correction correction, double power_w, const CellResponse& response)
+    : power_{power_w} {
     const problem::Instance& instance = prepared.instance;
     const Calibration& c = instance.calibration;
     const double remaining = prepared.rule.remaining.value();
@@ -73,23 +95,34 @@ ReadPrediction::ReadPrediction(const Prepared& prepared, readout::Correction cor
     for (Index i = 0; i < instance.network.size(); ++i) {
         if (instance.drive_ratio(i) < readout::degenerate_drive) continue;
         const double drive = instance.drive.row(i).norm();
-        const double rate = instance.coupling_rate(i) * drive;
+        const Response cell =
+            response ? response(drive) : Response{instance.nominal_raw_shift(i), instance.coupling_rate(i) * drive, c.relaxation_softening * drive};
+        const double rate = cell.rate;
         const double start = start_angle(instance, i);
         if (problem::predicted_settling_time(rate, std::abs(start), remaining) > prepared.rule.max_time(i)) continue;
-        tokens_.push_back({rate, instance.detuning(i), start});
-        if (!c.dimensionless && correction == readout::Correction::offset) squares += std::pow(c.slope_rad * (drive - problem::offset_drive), 2);
+        constexpr double largest_softening = 0.95;  // at 1 the amplitude would vanish at the antipode
+        tokens_.push_back({rate, std::clamp(cell.softening, 0.0, largest_softening), instance.detuning(i), start});
+        if (!c.dimensionless) {
+            const double removed = correction == readout::Correction::offset_slope ? problem::raw_phase_error(c, drive) : c.offset_rad;
+            squares += std::pow(cell.raw_error - removed, 2);
+        }
         // By then a locked oscillator is within 1e-9 rad of its limit, unless it is detuned to within 1 % of the edge of its lock range.
         constexpr double far_below = 1e-9;
         const double contraction = std::sqrt(std::max(rate * rate - instance.detuning(i) * instance.detuning(i), 0.02 * rate * rate));
         longest_ = std::max(longest_, problem::predicted_settling_time(contraction, std::max(std::abs(start), far_below), far_below));
     }
     if (c.dimensionless || tokens_.empty()) return;
-    calibration_ = std::sqrt(squares / static_cast<double>(tokens_.size()) + c.residual_rad * c.residual_rad);
+    const double residual = response ? 0.0 : c.residual_rad;
+    calibration_ = std::sqrt(squares / static_cast<double>(tokens_.size()) + residual * residual);
 }
 
 ErrorTerms ReadPrediction::at(double time) const {
     double squares = 0.0;
-    for (const Token& token : tokens_) squares += std::pow(wrap(angle_at(token.rate, token.detuning, token.start, time)), 2);
+    for (const Token& token : tokens_) {
+        const double left = token.detuning == 0.0 ? softened_angle_at(token.rate, token.softening, token.start, time)
+                                                  : wrap(angle_at(token.rate, token.detuning, token.start, time));
+        squares += left * left;
+    }
     return {tokens_.empty() ? 0.0 : std::sqrt(squares / static_cast<double>(tokens_.size())), calibration_, 0.0};
 }
 
@@ -140,6 +173,28 @@ Calibration interpolated(std::span<const CalibratedInjection> calibrated, double
     return c;
 }
 
+CellResponse response_from(std::span<const CalibratedInjection> calibrated, double injection) {
+    return [calibrated, injection](double drive) {
+        const auto of = [&](const CalibratedInjection& seen) {
+            const double same_current = drive * injection / seen.injection;
+            const Calibration& c = seen.calibration;
+            return Response{problem::raw_phase_error(c, same_current), problem::coupling_rate_at(c, same_current) * same_current,
+                            c.relaxation_softening * same_current};
+        };
+        const double level = injection * drive / problem::offset_drive;  // the injection at which a drive of 0.25 is this current
+        const auto above = std::ranges::lower_bound(calibrated, level, {}, &CalibratedInjection::injection);
+        if (above == calibrated.end()) return of(calibrated.back());
+        if (above == calibrated.begin()) return of(calibrated.front());
+        const Response a = of(*(above - 1));
+        const Response b = of(*above);
+        const double x = (level - (above - 1)->injection) / (above->injection - (above - 1)->injection);
+        const auto between = [x](double low, double high) { return (1.0 - x) * low + x * high; };
+        // Offsets are measured, so that they alone make a curve; lines through them would each bend it their own way.
+        return Response{between((above - 1)->calibration.offset_rad, above->calibration.offset_rad), between(a.rate, b.rate),
+                        between(a.softening, b.softening)};
+    };
+}
+
 OperatingPoint equal_error(const EqualErrorSearch& search) {
     constexpr int most_halvings = 8;         // down to 1/256 of the largest injection: far below every default, and runs become 256 times longer
     constexpr int rises_seen = 2;            // energy is smooth in ln(injection): after two rises the minimum lies above
@@ -154,7 +209,7 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
         const double injection = search.largest_injection / std::pow(2.0, k);
         try {
             CalibratedInjection point{injection, search.calibrate(injection)};
-            const ReadPrediction prediction = search.predict(injection, point.calibration);
+            const ReadPrediction prediction = search.predict(injection, point.calibration, {});
             calibrated.insert(calibrated.begin(), std::move(point));
             const std::optional<double> time = prediction.time_for(search.target);
             if (!time) {
@@ -169,12 +224,16 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
             if (std::isfinite(least)) break;  // weaker drives than one that works make it no better
         }
     }
-    if (!std::isfinite(least))
+    const auto give_up = [&] {
         throw ModelError{fmt::format("no injection from {:.3g} down to {:.3g} reads {:.3g} deg: {}", search.largest_injection,
                                      search.largest_injection / std::pow(2.0, most_halvings), degrees(search.target), reason)};
+    };
+    if (calibrated.empty()) give_up();
 
     const auto energy_of = [&](double injection) {
-        const ReadPrediction prediction = search.predict(injection, interpolated(calibrated, injection));
+        Calibration between = interpolated(calibrated, injection);
+        between.offset_rad = response_from(calibrated, injection)(problem::offset_drive).raw_error;
+        const ReadPrediction prediction = search.predict(injection, between, response_from(calibrated, injection));
         const std::optional<double> time = prediction.time_for(search.target);
         return time ? prediction.energy(*time) : infinite;
     };
@@ -188,14 +247,17 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
             best = std::max(injection, calibrated.front().injection);
         }
     }
+    if (!std::isfinite(least)) give_up();
     constexpr int retreats = 4;
     constexpr double retreat = 0.9;  // interpolation said the target is reached there; next to where it ceases to be, that can be wrong by a little
     for (int k = 0;; ++k) {
         OperatingPoint chosen;
         chosen.injection = std::min(rounded(best), search.largest_injection);
-        const auto known = std::ranges::find(calibrated, chosen.injection, &CalibratedInjection::injection);
-        chosen.calibration = known != calibrated.end() ? known->calibration : search.calibrate(chosen.injection);
-        const ReadPrediction prediction = search.predict(chosen.injection, chosen.calibration);
+        auto known = std::ranges::lower_bound(calibrated, chosen.injection, {}, &CalibratedInjection::injection);
+        if (known == calibrated.end() || known->injection != chosen.injection)
+            known = calibrated.insert(known, {chosen.injection, search.calibrate(chosen.injection)});
+        chosen.calibration = known->calibration;
+        const ReadPrediction prediction = search.predict(chosen.injection, chosen.calibration, response_from(calibrated, chosen.injection));
         if (const std::optional<double> time = prediction.time_for(search.target)) {
             const bool dimensionless = chosen.calibration.dimensionless;
             chosen.read_time = std::max(*time, dimensionless ? 0.0 : 1.0 / chosen.calibration.frequency_at_step_hz);  // a reading takes a period

@@ -15,22 +15,33 @@ namespace entrain::study {
 ///     error^2 = settling^2 + calibration^2 + noise^2
 struct ErrorTerms {
     double settling = 0.0;     ///< angle still to go at the read time, by the closed form
-    double calibration = 0.0;  ///< raw phase error the correction leaves: slope (r - 0.25) and the calibration's residual
+    double calibration = 0.0;  ///< raw phase error the correction leaves, from calibrations
     double noise = 0.0;        ///< thermal; 0: no cell's phase diffusion is known before the run
     [[nodiscard]] double total() const;
 };
 inline constexpr const char* error_formula =
-    "error^2 = settling^2 + calibration^2 + noise^2 (rms over tokens; settling: tan(x(t)/2) = tan(x(0)/2) e^(-K r t); calibration: slope (r - 0.25) "
-    "and "
-    "the residual of the calibration)";
+    "error^2 = settling^2 + calibration^2 + noise^2, rms over tokens; settling: tan(x(t)/2) = tan(x(0)/2) e^(-K r t); calibration: raw phase error "
+    "at "
+    "drive r less the correction";
+
+/// How a cell answers a drive (fraction of full scale).
+struct Response {
+    double raw_error = 0.0;  ///< [rad]
+    double rate = 0.0;       ///< [1/s] K r, at which a small phase error shrinks
+    double softening = 0.0;  ///< by how much this is less than a quarter turn away, relative
+};
+using CellResponse = std::function<Response(double drive)>;
 
 /// Predicts what reading an array at a given time would give, without running it: from start phases, drives and the calibration. Tokens that are
 /// degenerate or that will not have settled when a run stops waiting for them do not count, as in a run. Valid for couplings from anchors only:
 ///     dx/dt = detuning - K r sin(x),  x the angle to where the calibrated cell settles      (Adler 1946)
+/// and, without detuning, with the growth of the amplitude under drive: dx/dt = -(1 + s) K r sin(x)/(1 + s cos(x)), s = softening, K r at
+/// equilibrium.
 class ReadPrediction {
  public:
-    /// `power_w`: mean power per query, cell and coupling drive.
-    ReadPrediction(const Prepared& prepared, readout::Correction correction, double power_w);
+    /// `power_w`: mean power per query, cell and coupling drive. Without `response` a cell behaves as the instance's calibration says, whose largest
+    /// residual is added in squares.
+    ReadPrediction(const Prepared& prepared, readout::Correction correction, double power_w, const CellResponse& response = {});
 
     [[nodiscard]] ErrorTerms at(double time) const;                           ///< time [s] after the start
     [[nodiscard]] std::optional<double> time_for(double target) const;        ///< [s] when the total error has come down to target [rad]
@@ -40,9 +51,10 @@ class ReadPrediction {
 
  private:
     struct Token {
-        double rate;      ///< [1/s] K r
-        double detuning;  ///< [rad/s]
-        double start;     ///< [rad] from the target
+        double rate;       ///< [1/s] K r near equilibrium
+        double softening;  ///< by how much K falls from a quarter turn away to there, relative
+        double detuning;   ///< [rad/s]
+        double start;      ///< [rad] from the target
     };
     std::vector<Token> tokens_;
     double calibration_ = 0.0;
@@ -62,12 +74,17 @@ struct CalibratedInjection {
 /// Between calibrated injections (ascending): linear in ln(injection), rates and softening per injection.
 [[nodiscard]] problem::Calibration interpolated(std::span<const CalibratedInjection> calibrated, double injection);
 
+/// The response at `injection` to any drive out of all calibrated injections (ascending): a cell feels injection x drive, so that one which was
+/// calibrated at another injection was seen at this current, too. The two whose drive of 0.25 is nearest are asked, where offsets are measured and
+/// lines fit best: the fit at one injection alone describes weak drives badly once full scale is strong.
+[[nodiscard]] CellResponse response_from(std::span<const CalibratedInjection> calibrated, double injection);
+
 /// How one substrate is looked at.
 struct EqualErrorSearch {
     double largest_injection = 0.0;
     double target = 0.0;                                              ///< [rad]
     std::function<problem::Calibration(double injection)> calibrate;  ///< ModelError where the cell does not lock
-    std::function<ReadPrediction(double injection, const problem::Calibration& calibration)> predict;
+    std::function<ReadPrediction(double injection, const problem::Calibration& calibration, const CellResponse& response)> predict;
 };
 
 /// Injection and read time at which a query of the target error costs least.
