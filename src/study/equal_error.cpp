@@ -236,6 +236,7 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
     std::vector<CalibratedInjection> calibrated;  // ascending
     std::string reason;
     double least = infinite;
+    double too_strong = 0.0;  // weakest injection above the calibrated ones that failed
     int rises = 0;
     for (int k = 0; k <= most_halvings && rises < rises_seen; ++k) {
         const double injection = search.largest_injection / std::pow(2.0, k);
@@ -253,7 +254,8 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
             least = std::min(least, energy);
         } catch (const ModelError& error) {
             reason = fmt::format("at injection {:.3g}, {}", injection, error.what());
-            if (std::isfinite(least)) break;  // weaker drives than one that works make it no better
+            if (!calibrated.empty()) break;  // weaker drives than one that works make it no better
+            too_strong = injection;
         }
     }
     const auto give_up = [&] {
@@ -261,6 +263,15 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
                                      search.largest_injection / std::pow(2.0, most_halvings), degrees(search.target), reason)};
     };
     if (calibrated.empty()) give_up();
+    constexpr int boundary_steps = 2;  // to within 2^(1/4) of the strongest injection that locks: energy changes little from there
+    for (int k = 0; k < boundary_steps && too_strong > 0.0; ++k) {
+        const double injection = rounded(std::sqrt(calibrated.back().injection * too_strong));
+        try {
+            calibrated.push_back({injection, search.calibrate(injection)});
+        } catch (const ModelError&) {
+            too_strong = injection;
+        }
+    }
 
     const auto energy_of = [&](double injection) {
         Calibration between = interpolated(calibrated, injection);

@@ -98,9 +98,9 @@ struct OperatingPoint {
     std::vector<CalibratedInjection> explored;
 };
 
-/// Calibrates from the largest injection downwards by factors of two until energy rises or nothing more is to be expected, minimises the energy on a
-/// fine grid of interpolated calibrations, calibrates at the minimum and takes the read time from that. ModelError naming the term in the way if no
-/// injection reaches the target.
+/// Calibrates from the largest injection downwards by factors of two until energy rises or nothing more is to be expected, then closer to the
+/// strongest injection that locks if that is not the largest; minimises the energy on a fine grid of interpolated calibrations, calibrates at the
+/// minimum and takes the read time from that. ModelError naming the term in the way if no injection reaches the target.
 [[nodiscard]] OperatingPoint equal_error(const EqualErrorSearch& search);
 
 }  // namespace entrain::study

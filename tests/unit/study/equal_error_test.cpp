@@ -216,10 +216,13 @@ TEST(EqualError, PhaseErrorThatGrowsWithTheDriveBoundsTheInjection) {
     }
 }
 
-TEST(EqualError, InjectionsThatDoNotLockArePassedOver) {
-    const Technology technology{.locks_below = 0.6};
-    const OperatingPoint point = equal_error(technology.search(radians(1.0)));
-    EXPECT_DOUBLE_EQ(point.injection, 0.5);  // the strongest calibrated one
+TEST(EqualError, GoesCloseToTheStrongestInjectionThatLocks) {
+    for (const double limit : {0.51, 0.6, 0.9}) {
+        const Technology technology{.locks_below = limit};
+        const OperatingPoint point = equal_error(technology.search(radians(1.0)));
+        EXPECT_LE(point.injection, limit);
+        EXPECT_GE(point.injection, limit / std::pow(2.0, 0.25) - 0.005) << limit;  // two halvings of a factor of two, three digits
+    }
 }
 
 TEST(EqualError, SaysWhichTermIsInTheWay) {
