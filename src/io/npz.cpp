@@ -36,8 +36,7 @@ Archive open_archive(const std::string& bytes, const std::string& file) {
     zip_error_t error;
     zip_error_init(&error);
     const auto fail = [&] {
-        UserError problem{Location{file},
-                                fmt::format("is not a readable zip archive: {} (expected safetensors or npz)", zip_error_strerror(&error))};
+        UserError problem{Location{file}, fmt::format("is not a readable zip archive: {} (expected safetensors or npz)", zip_error_strerror(&error))};
         zip_error_fini(&error);
         return problem;
     };

@@ -339,7 +339,13 @@ double edge_of(const std::vector<Slip>& slips, const std::string& cell) {
     const double x1 = next->detuning * next->detuning;
     const double y0 = outside->beat * outside->beat;
     const double y1 = next->beat * next->beat;
-    return std::sqrt(std::max(0.0, x0 - y0 * (x1 - x0) / (y1 - y0)));
+    const double squared = x0 - y0 * (x1 - x0) / (y1 - y0);
+    if (!(squared > 0.0))
+        throw ModelError{
+            fmt::format("{}: slips at detunings of {:.4g} and {:.4g} rad/s, beating at {:.4g} and {:.4g} rad/s, are those of no lock range. Lower "
+                        "injection.",
+                        cell, outside->detuning, next->detuning, outside->beat, next->beat)};
+    return std::sqrt(squared);
 }
 
 /// Part of a coarse step by which an edge may lie inside the last cell that seemed locked: so close outside, fewer than three slips fall into the

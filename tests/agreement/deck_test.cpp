@@ -37,7 +37,7 @@ double fundamental_phase(const std::vector<double>& time, const std::vector<doub
 class Deck : public testing::TestWithParam<const char*> {};
 
 TEST_P(Deck, GivesThePhasesOfTheRun) {
-    const std::string yaml = sva_experiment(1, std::string{"{kind: lc, cell: "} + GetParam() + "}", "{kind: ngspice}");
+    const std::string yaml = sva_experiment(1, GetParam(), "{kind: ngspice}");
     const Finished run = finish(yaml);
     const TemporaryFolder folder;
     const std::string config = folder.write("e.yaml", yaml);
@@ -67,6 +67,8 @@ TEST_P(Deck, GivesThePhasesOfTheRun) {
     EXPECT_GE(compared, 5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Lc, Deck, testing::Values("behavioural", "mos1"));
+INSTANTIATE_TEST_SUITE_P(Cells, Deck,
+                         testing::Values("{kind: lc}", "{kind: lc, cell: mos1}", "{kind: ring}",
+                                         "{kind: ring, summing: resistive, dummy_conductance: true}"));
 
 }  // namespace

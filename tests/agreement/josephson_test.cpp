@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 
 #include "agreement/experiment.hpp"
@@ -53,6 +54,29 @@ TEST(JosephsonCircuit, ReducedAndFullCrossbarAgree) {
     const PhaseError between = phase_error(reduced, full.phase, 0.02, 2.0);
     EXPECT_GE(between.n, 5);
     EXPECT_LE(between.max_deg, 0.01);  // ideal anchors: the same circuit
+}
+
+TEST(JosephsonCircuit, ThermalErrorAtTheReadTimeIsThatOfVonMises) {
+    // Junctions a hundred times larger, otherwise the same: kappa = 2 K r/D is a hundred times 4.280 r (netlists/josephson/README.md), and the phases
+    // scatter by 1/sqrt(kappa), 2.8 degrees at r = 1. 20 ns: the start has faded from every token (K r = 1.4e9/s at r = 0.07).
+    const Finished warm = finish(sva_experiment(20,
+                                                "{kind: josephson, parameters: {critical_current: 10 mA, shunt_resistance: 0.02 ohm, "
+                                                "capacitance: 7 pF}}",
+                                                "{kind: ngspice}", "nonidealities: {temperature: 4.2 K}\nreadout: {read_time: \"fixed: 20 ns\"}\n"));
+    double squares = 0.0;  // [rad^2]
+    int n = 0;
+    for (std::size_t i = 0; i < warm.verdict.size(); ++i) {
+        if (warm.verdict[i] != 0.0) continue;
+        squares += 1.0 / (428.0 * warm.drive[i]);
+        ++n;
+    }
+    ASSERT_GE(n, 150);
+    const double theory = degrees(std::sqrt(squares / n));
+    const double measured = warm.result["error_at_read"]["phase_rms_deg"].get<double>();
+    std::cout << "thermal error at the read time: rms " << measured << " deg, theory " << theory << " deg (n " << n << ")\n";
+    // One reading of each token: three standard errors of a root mean square, 3/sqrt(2 n) = 16 %, more for the few weak drives that carry most of the
+    // sum; the second harmonic's own noise adds 7 %.
+    EXPECT_NEAR(measured / theory, 1.07, 0.3);
 }
 
 }  // namespace

@@ -116,7 +116,7 @@ TEST(RingLockRange, OutsideItAnOscillatorIsUnlockedAndHasNoPhase) {
     network.start.col(1).setOnes();
     network.detuning.resize(n);
     for (Eigen::Index i = 0; i < n; ++i) {
-        network.detuning(i) = detunings[static_cast<std::size_t>(i)] * predicted / calibration.coupling_rate;
+        network.detuning(i) = detunings[static_cast<std::size_t>(i)] * predicted / problem::coupling_rate_at(calibration, 1.0);
         network.free.push_back({0, 0, static_cast<std::int32_t>(i)});
         network::Coupling c;
         c.to = static_cast<std::uint32_t>(i);

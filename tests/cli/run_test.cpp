@@ -80,8 +80,8 @@ TEST(Run, CtrlCStopsCleanlyAndKeepsWhatIsDone) {
 TEST(Run, WavesAreARawfile) {
     const TemporaryFolder folder;
     const std::string out = (folder.path() / "out").string();
-    const auto result = test::entrain({"run", source_file("configs/lc.yaml"), "--set", "layer.sequences=[0]", "--set",
-                                       "readout.max_periods=300", "--waves", "osc_0_3", "--out", out, "--quiet"});
+    const auto result = test::entrain({"run", source_file("configs/lc.yaml"), "--set", "layer.sequences=[0]", "--set", "readout.max_periods=300",
+                                       "--waves", "osc_0_3", "--out", out, "--quiet"});
     ASSERT_LE(result.status, 1) << result.err;
     int raws = 0;
     for (const auto& entry : std::filesystem::directory_iterator{out}) raws += entry.path().extension() == ".raw";

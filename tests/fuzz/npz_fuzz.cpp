@@ -1,5 +1,5 @@
-// Feeds arbitrary bytes to the npz reader: the answer is tensors whose values fit their shapes, or a UserError. Input that begins with "PK" is an archive;
-// other input is put into one as a stored member with its right checksum, which a mutation alone would hardly ever hit.
+// Feeds arbitrary bytes to the npz reader: the answer is tensors whose values fit their shapes, or a UserError. Input that begins with "PK" is an
+// archive; other input is put into one as a stored member with its right checksum, which a mutation alone would hardly ever hit.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

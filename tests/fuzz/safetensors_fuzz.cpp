@@ -1,5 +1,5 @@
-// Feeds arbitrary bytes to the safetensors reader: the answer is tensors whose values fit their shapes, or a UserError. Input that begins with '{' is taken for a
-// header, followed by a line break and the data, and gets its right length in front; other input is a whole file.
+// Feeds arbitrary bytes to the safetensors reader: the answer is tensors whose values fit their shapes, or a UserError. Input that begins with '{' is
+// taken for a header, followed by a line break and the data, and gets its right length in front; other input is a whole file.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -14,8 +14,8 @@ std::unique_ptr<Substrate> create() {
         .rate_doc = "injection times the first harmonic of the cell's impulse sensitivity",
         .default_injection = 0.2,
         .default_coupling_rate = {},
-        .injection_range = {0.0, 2.0, true},
-        .injection_limit_doc = "the injected current would be the oscillator",
+        .injection_range = {0.0, 1.0, true},  // K/w0 = 0.4: a few periods to lock, and offset + slope miss the phase by 0.9 deg
+        .injection_limit_doc = "the phase would change within a period, which is what it is read from",
         .parameters = parameters(),
         .points_per_period = 50,
         .resistive = true,

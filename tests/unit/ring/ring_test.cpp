@@ -188,7 +188,7 @@ TEST(RingOptions, AnchorsOfResistiveSummingStayWithinTheRails) {
 TEST(RingOptions, InjectionFollowsFromCouplingRate) {
     EXPECT_DOUBLE_EQ(configured()->injection(), 0.2);
     EXPECT_NEAR(configured({}, {{"coupling_rate", 0.0726}})->injection(), 0.2, 2e-3);  // K/w0 = 0.363 injection
-    EXPECT_THROW((void)configured({}, {{"coupling_rate", 0.8}}), ModelError);          // injection 2.2
+    EXPECT_THROW((void)configured({}, {{"coupling_rate", 0.4}}), ModelError);          // injection 1.1
 }
 
 TEST(RingCalibrationKey, ChangesWithEverythingTheCellDependsOn) {
