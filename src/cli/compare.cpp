@@ -75,6 +75,8 @@ io::Json free_quantities(const std::vector<FinishedRow>& rows) {
         return measured ? io::number_or_null(row.experiment->trial.substrate.energy_model(c).drive_v) : io::Json(nullptr);
     });
     add("power per oscillator", "W", of_result("power_per_oscillator_w"));
+    add("read time", "s",
+        [](const FinishedRow& row) { return row.experiment->calibration.dimensionless ? io::Json(nullptr) : row.result["settling"]["read_time_s"]; });
     return free;
 }
 

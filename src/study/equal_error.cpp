@@ -74,6 +74,30 @@ double rounded(double x) {
     return std::round(x / scale) * scale;
 }
 
+/// Something measured at a place x.
+struct Measured {
+    double x;
+    double y;
+};
+
+/// At x: the parabola through the three points (ascending) nearest to it.
+double through_three(const std::vector<Measured>& points, double x) {
+    const auto above = std::ranges::lower_bound(points, x, {}, &Measured::x) - points.begin();
+    const auto last = static_cast<std::ptrdiff_t>(points.size()) - 3;
+    auto first = std::clamp<std::ptrdiff_t>(above - 2, 0, last);
+    if (first < last && points[static_cast<std::size_t>(first + 3)].x - x < x - points[static_cast<std::size_t>(first)].x) ++first;
+    double y = 0.0;
+    for (std::ptrdiff_t i = first; i < first + 3; ++i) {
+        double weight = 1.0;
+        for (std::ptrdiff_t k = first; k < first + 3; ++k)
+            if (k != i)
+                weight *=
+                    (x - points[static_cast<std::size_t>(k)].x) / (points[static_cast<std::size_t>(i)].x - points[static_cast<std::size_t>(k)].x);
+        y += weight * points[static_cast<std::size_t>(i)].y;
+    }
+    return y;
+}
+
 /// Why the target is out of reach with this prediction.
 std::string obstacle(const ReadPrediction& prediction) {
     const ErrorTerms left = prediction.settled();
@@ -174,24 +198,32 @@ Calibration interpolated(std::span<const CalibratedInjection> calibrated, double
 }
 
 CellResponse response_from(std::span<const CalibratedInjection> calibrated, double injection) {
-    return [calibrated, injection](double drive) {
+    // Raw phase errors by injected current, in units of the reference current.
+    std::vector<Measured> raw;
+    const auto on_line = [&](const CalibratedInjection& seen, double drive) {
+        raw.push_back({seen.injection * drive, problem::raw_phase_error(seen.calibration, drive)});
+    };
+    constexpr double weakest = 0.05;  // of the drives a calibration is fitted to; at the strongest, 1, its line lies close since it weighs most
+    on_line(calibrated.front(), weakest);
+    for (const CalibratedInjection& seen : calibrated) on_line(seen, problem::offset_drive);
+    on_line(calibrated.back(), 1.0);
+
+    return [calibrated, injection, raw = std::move(raw)](double drive) {
         const auto of = [&](const CalibratedInjection& seen) {
             const double same_current = drive * injection / seen.injection;
-            const Calibration& c = seen.calibration;
-            return Response{problem::raw_phase_error(c, same_current), problem::coupling_rate_at(c, same_current) * same_current,
-                            c.relaxation_softening * same_current};
+            return Response{0.0, problem::coupling_rate_at(seen.calibration, same_current) * same_current,
+                            seen.calibration.relaxation_softening * same_current};
         };
         const double level = injection * drive / problem::offset_drive;  // the injection at which a drive of 0.25 is this current
         const auto above = std::ranges::lower_bound(calibrated, level, {}, &CalibratedInjection::injection);
-        if (above == calibrated.end()) return of(calibrated.back());
-        if (above == calibrated.begin()) return of(calibrated.front());
-        const Response a = of(*(above - 1));
-        const Response b = of(*above);
-        const double x = (level - (above - 1)->injection) / (above->injection - (above - 1)->injection);
-        const auto between = [x](double low, double high) { return (1.0 - x) * low + x * high; };
-        // Offsets are measured, so that they alone make a curve; lines through them would each bend it their own way.
-        return Response{between((above - 1)->calibration.offset_rad, above->calibration.offset_rad), between(a.rate, b.rate),
-                        between(a.softening, b.softening)};
+        Response response = of(above == calibrated.end() ? calibrated.back() : *above);
+        if (above != calibrated.begin() && above != calibrated.end()) {
+            const Response below = of(*(above - 1));
+            const double x = (level - (above - 1)->injection) / (above->injection - (above - 1)->injection);
+            response = {0.0, (1.0 - x) * below.rate + x * response.rate, (1.0 - x) * below.softening + x * response.softening};
+        }
+        response.raw_error = through_three(raw, injection * drive);
+        return response;
     };
 }
 
@@ -204,6 +236,7 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
     std::vector<CalibratedInjection> calibrated;  // ascending
     std::string reason;
     double least = infinite;
+    double too_strong = 0.0;  // weakest injection above the calibrated ones that failed
     int rises = 0;
     for (int k = 0; k <= most_halvings && rises < rises_seen; ++k) {
         const double injection = search.largest_injection / std::pow(2.0, k);
@@ -221,7 +254,8 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
             least = std::min(least, energy);
         } catch (const ModelError& error) {
             reason = fmt::format("at injection {:.3g}, {}", injection, error.what());
-            if (std::isfinite(least)) break;  // weaker drives than one that works make it no better
+            if (!calibrated.empty()) break;  // weaker drives than one that works make it no better
+            too_strong = injection;
         }
     }
     const auto give_up = [&] {
@@ -229,6 +263,15 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
                                      search.largest_injection / std::pow(2.0, most_halvings), degrees(search.target), reason)};
     };
     if (calibrated.empty()) give_up();
+    constexpr int boundary_steps = 2;  // to within 2^(1/4) of the strongest injection that locks: energy changes little from there
+    for (int k = 0; k < boundary_steps && too_strong > 0.0; ++k) {
+        const double injection = rounded(std::sqrt(calibrated.back().injection * too_strong));
+        try {
+            calibrated.push_back({injection, search.calibrate(injection)});
+        } catch (const ModelError&) {
+            too_strong = injection;
+        }
+    }
 
     const auto energy_of = [&](double injection) {
         Calibration between = interpolated(calibrated, injection);

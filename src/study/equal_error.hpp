@@ -75,8 +75,9 @@ struct CalibratedInjection {
 [[nodiscard]] problem::Calibration interpolated(std::span<const CalibratedInjection> calibrated, double injection);
 
 /// The response at `injection` to any drive out of all calibrated injections (ascending): a cell feels injection x drive, so that one which was
-/// calibrated at another injection was seen at this current, too. The two whose drive of 0.25 is nearest are asked, where offsets are measured and
-/// lines fit best: the fit at one injection alone describes weak drives badly once full scale is strong.
+/// calibrated at another injection was seen at this current, too. Rates come from the two whose drive of 0.25 is nearest: the fit at one injection
+/// describes weak drives badly once full scale is strong. Raw errors are parabolas through the measured offsets, each the raw error at 0.25 of its
+/// injection: a straight line in the drive is too steep where most tokens are when the error grows with the square of the current.
 [[nodiscard]] CellResponse response_from(std::span<const CalibratedInjection> calibrated, double injection);
 
 /// How one substrate is looked at.
@@ -97,9 +98,9 @@ struct OperatingPoint {
     std::vector<CalibratedInjection> explored;
 };
 
-/// Calibrates from the largest injection downwards by factors of two until energy rises or nothing more is to be expected, minimises the energy on a
-/// fine grid of interpolated calibrations, calibrates at the minimum and takes the read time from that. ModelError naming the term in the way if no
-/// injection reaches the target.
+/// Calibrates from the largest injection downwards by factors of two until energy rises or nothing more is to be expected, then closer to the
+/// strongest injection that locks if that is not the largest; minimises the energy on a fine grid of interpolated calibrations, calibrates at the
+/// minimum and takes the read time from that. ModelError naming the term in the way if no injection reaches the target.
 [[nodiscard]] OperatingPoint equal_error(const EqualErrorSearch& search);
 
 }  // namespace entrain::study
