@@ -14,6 +14,7 @@ struct SettlingRule {
     Eigen::VectorXd rate;              ///< [N] [1/s] expected contraction rate K |drive_i|; sets the length of the fit windows only, never "final"
     Eigen::VectorXd max_time;          ///< [N] [s] give up after this time
     bool noisy = false;                ///< phases jitter: settled is a mean that no longer moves, see assess_noisy()
+    double least_time = 0.0;           ///< [s] watch settled oscillators at least this long: jittering ones are read as they are at that time
 };
 
 /// What a trajectory says about one oscillator so far.

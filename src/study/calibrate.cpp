@@ -121,8 +121,9 @@ FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& 
         if (std::abs(found - reference) <= frequency_agreement * reference) return {found, std::move(free)};
         reference = found;
     }
-    throw ModelError{fmt::format("{}: the free-running frequency near {:.4g} Hz does not settle to {:g} in {} rounds (jitter, or two modes)",
-                                 substrate.cell(), reference, frequency_agreement, max_frequency_rounds)};
+    throw ModelError{fmt::format(
+        "{}: the free-running frequency near {:.4g} Hz does not settle to {:g} in {} rounds (jitter, or two modes). Raise points_per_period.",
+        substrate.cell(), reference, frequency_agreement, max_frequency_rounds)};
 }
 
 /// Frequency at step -> 0 from three steps: the error of the trapezoidal rule is a series in h^2 (Neville's scheme).

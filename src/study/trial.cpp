@@ -64,6 +64,11 @@ problem::SettlingRule settling_rule(const problem::Instance& instance, const Rea
             rule.max_time(i) = patience_margin * problem::predicted_settling_time(rate, patience_angle, rule.remaining.value()) + fit_windows / rate;
         }
     }
+    if (rule.noisy && readout.read_time.kind == ReadTime::Kind::fixed) {
+        constexpr double periods_beyond = 2.0;  // a period's reading belongs to its middle, and the one at the read time lies between two of them
+        rule.least_time = readout.read_time.value + periods_beyond / instance.calibration.frequency_at_step_hz;
+        rule.max_time = rule.max_time.cwiseMax(rule.least_time);
+    }
     return rule;
 }
 

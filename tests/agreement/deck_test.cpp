@@ -70,5 +70,6 @@ TEST_P(Deck, GivesThePhasesOfTheRun) {
 INSTANTIATE_TEST_SUITE_P(Cells, Deck,
                          testing::Values("{kind: lc}", "{kind: lc, cell: mos1}", "{kind: ring}",
                                          "{kind: ring, summing: resistive, dummy_conductance: true}"));
+INSTANTIATE_TEST_SUITE_P(Cdw, Deck, testing::Values("{kind: cdw, coupling_rate: 0.3}"));  // settles in a third of the default's periods
 
 }  // namespace

@@ -90,7 +90,7 @@ bool OscillatorLog::judge(double rate, double max_time, const problem::SettlingR
     const bool growing = amplitude > (1.0 + growth_share) * judged_amplitude_;
     judged_amplitude_ = amplitude;
     if (!weak() && state_.motion == problem::Motion::settled && !settled_at_) settled_at_ = time();
-    return settled_at_.has_value() || state_.motion == problem::Motion::slipping || time() >= max_time || (weak() && !growing);
+    return (settled_at_ && time() >= rule.least_time) || state_.motion == problem::Motion::slipping || time() >= max_time || (weak() && !growing);
 }
 
 problem::OscillatorSolution OscillatorLog::final_state() const {

@@ -104,19 +104,22 @@ CellDesign mos1(const std::string& cell, int stages, std::string_view netlist, c
     return design;
 }
 
+constexpr double oxide_permittivity = 3.9 * 8.8541878128e-12;  // [F/m] silicon dioxide
+
+/// A parameter of a transistor of models/devices/generic_bsim4.lib.
+double card(std::string_view device, std::string_view name) { return subcircuit_default(embedded::ring_generic_bsim4, device, name); }
+
 /// Estimate of a BSIM4 transistor of models/devices/generic_bsim4.lib: mobility at full gate voltage, velocity saturation; series resistance left
 /// out.
 Transistor estimated(std::string_view device, double width, double length, double supply) {
-    const auto card = [device](std::string_view name) { return subcircuit_default(embedded::ring_generic_bsim4, device, name); };
-    constexpr double oxide_permittivity = 3.9 * 8.8541878128e-12;  // [F/m]
-    constexpr double roughness = 1e-9;                             // [m/V] BSIM4's default ua: mobility u0/(1 + ua (vgs + vth)/toxe)
-    constexpr double output_conductance = 0.1;                     // [1/V] of the order of a short channel's
-    const double threshold = card("vth0");
-    const double mobility = card("u0") / (1.0 + roughness * (supply + threshold) / card("toxe"));  ///< [m^2/(V s)]
-    return {.gain_factor = mobility * oxide_permittivity / card("toxe") * width / length,
+    constexpr double roughness = 1e-9;          // [m/V] BSIM4's default ua: mobility u0/(1 + ua (vgs + vth)/toxe)
+    constexpr double output_conductance = 0.1;  // [1/V] of the order of a short channel's
+    const double threshold = card(device, "vth0");
+    const double mobility = card(device, "u0") / (1.0 + roughness * (supply + threshold) / card(device, "toxe"));  ///< [m^2/(V s)]
+    return {.gain_factor = mobility * oxide_permittivity / card(device, "toxe") * width / length,
             .threshold = threshold,
             .lambda = output_conductance,
-            .critical_voltage = 2.0 * card("vsat") / mobility * length};
+            .critical_voltage = 2.0 * card(device, "vsat") / mobility * length};
 }
 
 }  // namespace
@@ -176,9 +179,7 @@ CellDesign bsim4_3(const Corner& corner, problem::Summing summing) {
     // twice the swing.
     constexpr double overlaps = 5.0;
     const auto gate = [length](std::string_view device, double width) {
-        const auto card = [device](std::string_view name) { return subcircuit_default(embedded::ring_generic_bsim4, device, name); };
-        constexpr double oxide_permittivity = 3.9 * 8.8541878128e-12;  // [F/m]
-        return width * (length * oxide_permittivity / card("toxe") + overlaps * card("cgo"));
+        return width * (length * oxide_permittivity / card(device, "toxe") + overlaps * card(device, "cgo"));
     };
     ring.capacitance += gate("generic_nmos", nmos_width) + gate("generic_pmos", pmos_width);
 

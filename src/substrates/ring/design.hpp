@@ -2,6 +2,7 @@
 #include <string_view>
 #include <vector>
 
+#include "problem/problem.hpp"
 #include "substrates/cell_array.hpp"
 
 namespace entrain::substrates::ring {

@@ -124,8 +124,9 @@ LimitCycle limit_cycle(const InverterRing& ring) {
         const long patience = 32L * 100L * ring.stages;  // a hundred swings per stage
         const double late = at.late;
         Crossing next = crossing_after(ring, at.after, step, level, 1, patience);
-        if (next.count == 0 || n == rounds)
-            throw ModelError{fmt::format("ring: no steady oscillation in {} periods (after {:.4g} s)", n, static_cast<double>(patience) * step)};
+        if (next.count == 0)
+            throw ModelError{fmt::format("ring: the cell does not oscillate: no period ends within {:.4g} s", static_cast<double>(patience) * step)};
+        if (n == rounds) throw ModelError{fmt::format("ring: the cell has no steady oscillation after {} periods", rounds)};
         const double found = next.time + late;
         at = std::move(next);
         const bool done = n > 3 && std::abs(found - period) < steady * found;
