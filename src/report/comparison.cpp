@@ -240,9 +240,8 @@ std::string comparison_table(const Json& comparison) {
     text += "\n  free:";
     for (const Json& free : comparison["free"]) text += fmt::format("{} {}", &free == &comparison["free"].front() ? "" : ",", word(free["what"]));
     text +=
-        "\n  errors at equilibrium, @read at the read time. Phase errors with the constant offset removed (what hardware can do), and with offset "
-        "and\n"
-        "  slope removed (needs the digital answer: agreement with the phase model).\n";
+        "\n  Errors are at equilibrium, with @read at the read time. Phase errors: with the constant offset removed (what hardware can do), and\n";
+    text += "  with offset and slope removed (needs the digital answer: agreement with the phase model).\n";
     std::map<std::string, std::string> caveats;  // names by caveat
     for (const Json& row : rows)
         if (row["energy"].is_object() && row["energy"].contains("caveat") && row["energy"]["caveat"].is_string()) {

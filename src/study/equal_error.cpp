@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/quantity.hpp"
@@ -120,7 +121,8 @@ ReadPrediction::ReadPrediction(const Prepared& prepared, readout::Correction cor
         if (instance.drive_ratio(i) < readout::degenerate_drive) continue;
         const double drive = instance.drive.row(i).norm();
         const Response cell =
-            response ? response(drive) : Response{instance.nominal_raw_shift(i), instance.coupling_rate(i) * drive, c.relaxation_softening * drive};
+            response ? response(drive)
+                     : Response{instance.nominal_raw_shift(i), c.residual_rad, instance.coupling_rate(i) * drive, c.relaxation_softening * drive};
         const double rate = cell.rate;
         const double start = start_angle(instance, i);
         if (problem::predicted_settling_time(rate, std::abs(start), remaining) > prepared.rule.max_time(i)) continue;
@@ -128,7 +130,7 @@ ReadPrediction::ReadPrediction(const Prepared& prepared, readout::Correction cor
         tokens_.push_back({rate, std::clamp(cell.softening, 0.0, largest_softening), instance.detuning(i), start});
         if (!c.dimensionless) {
             const double removed = correction == readout::Correction::offset_slope ? problem::raw_phase_error(c, drive) : c.offset_rad;
-            squares += std::pow(cell.raw_error - removed, 2);
+            squares += std::pow(cell.raw_error - removed, 2) + std::pow(cell.residual, 2);
         }
         // By then a locked oscillator is within 1e-9 rad of its limit, unless it is detuned to within 1 % of the edge of its lock range.
         constexpr double far_below = 1e-9;
@@ -136,8 +138,7 @@ ReadPrediction::ReadPrediction(const Prepared& prepared, readout::Correction cor
         longest_ = std::max(longest_, problem::predicted_settling_time(contraction, std::max(std::abs(start), far_below), far_below));
     }
     if (c.dimensionless || tokens_.empty()) return;
-    const double residual = response ? 0.0 : c.residual_rad;
-    calibration_ = std::sqrt(squares / static_cast<double>(tokens_.size()) + residual * residual);
+    calibration_ = std::sqrt(squares / static_cast<double>(tokens_.size()));
 }
 
 ErrorTerms ReadPrediction::at(double time) const {
@@ -208,10 +209,11 @@ CellResponse response_from(std::span<const CalibratedInjection> calibrated, doub
     for (const CalibratedInjection& seen : calibrated) on_line(seen, problem::offset_drive);
     on_line(calibrated.back(), 1.0);
 
-    return [calibrated, injection, raw = std::move(raw)](double drive) {
+    const Calibration own = interpolated(calibrated, injection);
+    return [calibrated, injection, raw = std::move(raw), own](double drive) {
         const auto of = [&](const CalibratedInjection& seen) {
             const double same_current = drive * injection / seen.injection;
-            return Response{0.0, problem::coupling_rate_at(seen.calibration, same_current) * same_current,
+            return Response{0.0, 0.0, problem::coupling_rate_at(seen.calibration, same_current) * same_current,
                             seen.calibration.relaxation_softening * same_current};
         };
         const double level = injection * drive / problem::offset_drive;  // the injection at which a drive of 0.25 is this current
@@ -220,9 +222,14 @@ CellResponse response_from(std::span<const CalibratedInjection> calibrated, doub
         if (above != calibrated.begin() && above != calibrated.end()) {
             const Response below = of(*(above - 1));
             const double x = (level - (above - 1)->injection) / (above->injection - (above - 1)->injection);
-            response = {0.0, (1.0 - x) * below.rate + x * response.rate, (1.0 - x) * below.softening + x * response.softening};
+            response = {0.0, 0.0, (1.0 - x) * below.rate + x * response.rate, (1.0 - x) * below.softening + x * response.softening};
         }
-        response.raw_error = through_three(raw, injection * drive);
+        if (own.phase_terms.empty()) {
+            response.raw_error = through_three(raw, injection * drive);
+        } else {
+            response.raw_error = problem::raw_phase_error(own, drive);
+            response.residual = own.residual_rad;
+        }
         return response;
     };
 }
@@ -258,11 +265,11 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
             too_strong = injection;
         }
     }
-    const auto give_up = [&] {
-        throw ModelError{fmt::format("no injection from {:.3g} down to {:.3g} reads {:.3g} deg: {}", search.largest_injection,
-                                     search.largest_injection / std::pow(2.0, most_halvings), degrees(search.target), reason)};
+    const auto out_of_reach = [&] {
+        return ModelError{fmt::format("no injection from {:.3g} down to {:.3g} reads {:.3g} deg: {}", search.largest_injection,
+                                      search.largest_injection / std::pow(2.0, most_halvings), degrees(search.target), reason)};
     };
-    if (calibrated.empty()) give_up();
+    if (calibrated.empty()) throw out_of_reach();
     constexpr int boundary_steps = 2;  // to within 2^(1/4) of the strongest injection that locks: energy changes little from there
     for (int k = 0; k < boundary_steps && too_strong > 0.0; ++k) {
         const double injection = rounded(std::sqrt(calibrated.back().injection * too_strong));
@@ -280,38 +287,50 @@ OperatingPoint equal_error(const EqualErrorSearch& search) {
         const std::optional<double> time = prediction.time_for(search.target);
         return time ? prediction.energy(*time) : infinite;
     };
-    double best = 0.0;
-    least = infinite;
+    std::vector<std::pair<double, double>> candidates;  // energy, injection
     const double factor = std::pow(2.0, 1.0 / fine_per_factor_two);
-    for (double injection = calibrated.back().injection; injection >= calibrated.front().injection / std::sqrt(factor); injection /= factor) {
-        const double energy = energy_of(std::max(injection, calibrated.front().injection));
-        if (energy < least) {
-            least = energy;
-            best = std::max(injection, calibrated.front().injection);
+    const double weakest = calibrated.front().injection;
+    for (double injection = calibrated.back().injection; injection >= weakest; injection /= factor)
+        candidates.emplace_back(energy_of(injection), injection);
+    const auto [least_energy, best] = std::ranges::min(candidates);
+    if (!std::isfinite(least_energy)) throw out_of_reach();
+    // The interpolated minimum; a little below it, should it not calibrate or the target be just out of reach there; else what was calibrated.
+    constexpr double retreat = 0.9;
+    std::vector<double> wanted = {best, retreat * best};
+    candidates.clear();
+    for (const CalibratedInjection& c : calibrated) candidates.emplace_back(energy_of(c.injection), c.injection);
+    std::ranges::sort(candidates);
+    for (const auto& [energy, injection] : candidates)
+        if (std::isfinite(energy)) wanted.push_back(injection);
+
+    for (double injection : wanted) {
+        auto known = std::ranges::find(calibrated, injection, &CalibratedInjection::injection);
+        if (known == calibrated.end()) {
+            injection = rounded(injection);
+            try {
+                CalibratedInjection point{injection, search.calibrate(injection)};
+                known = calibrated.insert(std::ranges::lower_bound(calibrated, injection, {}, &CalibratedInjection::injection), std::move(point));
+            } catch (const ModelError& error) {
+                reason = fmt::format("at injection {:.3g}, {}", injection, error.what());
+                continue;
+            }
         }
-    }
-    if (!std::isfinite(least)) give_up();
-    constexpr int retreats = 4;
-    constexpr double retreat = 0.9;  // interpolation said the target is reached there; next to where it ceases to be, that can be wrong by a little
-    for (int k = 0;; ++k) {
         OperatingPoint chosen;
-        chosen.injection = std::min(rounded(best), search.largest_injection);
-        auto known = std::ranges::lower_bound(calibrated, chosen.injection, {}, &CalibratedInjection::injection);
-        if (known == calibrated.end() || known->injection != chosen.injection)
-            known = calibrated.insert(known, {chosen.injection, search.calibrate(chosen.injection)});
+        chosen.injection = injection;
         chosen.calibration = known->calibration;
-        const ReadPrediction prediction = search.predict(chosen.injection, chosen.calibration, response_from(calibrated, chosen.injection));
-        if (const std::optional<double> time = prediction.time_for(search.target)) {
-            const bool dimensionless = chosen.calibration.dimensionless;
-            chosen.read_time = std::max(*time, dimensionless ? 0.0 : 1.0 / chosen.calibration.frequency_at_step_hz);  // a reading takes a period
-            chosen.predicted = prediction.at(chosen.read_time);
-            chosen.energy_j = prediction.energy(chosen.read_time);
-            chosen.explored = std::move(calibrated);
-            return chosen;
+        const ReadPrediction prediction = search.predict(injection, chosen.calibration, response_from(calibrated, injection));
+        const std::optional<double> time = prediction.time_for(search.target);
+        if (!time) {
+            reason = fmt::format("at injection {:.3g}, {}", injection, obstacle(prediction));
+            continue;
         }
-        if (k == retreats) throw ModelError{fmt::format("near injection {:.3g}, {}", chosen.injection, obstacle(prediction))};
-        best *= retreat;
+        chosen.read_time = std::max(*time, 1.0 / chosen.calibration.frequency_at_step_hz);  // a reading takes a period
+        chosen.predicted = prediction.at(chosen.read_time);
+        chosen.energy_j = prediction.energy(chosen.read_time);
+        chosen.explored = std::move(calibrated);
+        return chosen;
     }
+    throw out_of_reach();
 }
 
 }  // namespace entrain::study

@@ -27,6 +27,7 @@ inline constexpr const char* error_formula =
 /// How a cell answers a drive (fraction of full scale).
 struct Response {
     double raw_error = 0.0;  ///< [rad]
+    double residual = 0.0;   ///< [rad] by which that may be off, added in squares
     double rate = 0.0;       ///< [1/s] K r, at which a small phase error shrinks
     double softening = 0.0;  ///< by how much this is less than a quarter turn away, relative
 };
@@ -39,8 +40,7 @@ using CellResponse = std::function<Response(double drive)>;
 /// equilibrium.
 class ReadPrediction {
  public:
-    /// `power_w`: mean power per query, cell and coupling drive. Without `response` a cell behaves as the instance's calibration says, whose largest
-    /// residual is added in squares.
+    /// `power_w`: mean power per query, cell and coupling drive. Without `response` a cell behaves as the instance's calibration says.
     ReadPrediction(const Prepared& prepared, readout::Correction correction, double power_w, const CellResponse& response = {});
 
     [[nodiscard]] ErrorTerms at(double time) const;                           ///< time [s] after the start
@@ -77,7 +77,8 @@ struct CalibratedInjection {
 /// The response at `injection` to any drive out of all calibrated injections (ascending): a cell feels injection x drive, so that one which was
 /// calibrated at another injection was seen at this current, too. Rates come from the two whose drive of 0.25 is nearest: the fit at one injection
 /// describes weak drives badly once full scale is strong. Raw errors are parabolas through the measured offsets, each the raw error at 0.25 of its
-/// injection: a straight line in the drive is too steep where most tokens are when the error grows with the square of the current.
+/// injection: a straight line in the drive is too steep where most tokens are when the error grows with the square of the current. Cells read with
+/// harmonics have factors for them of their own at each injection, and keep the line of theirs with its largest residual.
 [[nodiscard]] CellResponse response_from(std::span<const CalibratedInjection> calibrated, double injection);
 
 /// How one substrate is looked at.

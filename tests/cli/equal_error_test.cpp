@@ -80,16 +80,18 @@ void expect_confirmed(const io::Json& row, double target_deg) {
 
 TEST(EqualError, CircuitsConfirmThePredictionOnTheShippedLayer) {
     const TemporaryFolder folder;
-    const io::Json json = compared(folder, shipped_layer() + "substrates: [{kind: lc}, {kind: ideal}]\nengines: [{kind: ngspice}, {kind: phase}]\n",
-                                   {"--set", "layer.sequences=[1, 2, 3, 4]"});
+    const io::Json json =
+        compared(folder, shipped_layer() + "substrates: [{kind: lc}, {kind: ideal}, {kind: josephson}]\nengines: [{kind: ngspice}, {kind: phase}]\n",
+                 {"--set", "layer.sequences=[1, 2, 3, 4]"});
     EXPECT_EQ(json["equal"]["mode"], "error");
     EXPECT_NEAR(json["equal"]["target_deg"].get<double>(), 1.0, 1e-12);
     EXPECT_THAT(json["equal"]["formula"].get<std::string>(), HasSubstr("settling^2"));
-    ASSERT_EQ(json["rows"].size(), 3U);
+    ASSERT_EQ(json["rows"].size(), 5U);
     const io::Json& circuit = json["rows"][0];
     const io::Json& model = json["rows"][1];
     const io::Json& textbook = json["rows"][2];
     expect_confirmed(circuit, 1.0);
+    expect_confirmed(json["rows"][3], 1.0);
     EXPECT_EQ(circuit["substrate"]["injection"], circuit["equal_error"]["injection"]);
     EXPECT_EQ(model["equal_error"]["predicted"], circuit["equal_error"]["predicted"]);
     // Without a circuit the ledger charges calibrated power times the read time: what the prediction did.
