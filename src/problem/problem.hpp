@@ -25,10 +25,13 @@ struct ExactProblem {
     SettlingRule rule;
 };
 
-/// The reduced phase model of a calibrated array, general couplings included. Same dynamics as OscillatorNetwork with rates.
+/// The reduced phase model of a calibrated array, general couplings included. Same dynamics as OscillatorNetwork with rates, but that a pull H at the
+/// angle x from the phase turns it at |H| sin(x) (1 + s)/(1 + s cos(x)), s its softening: the injected current adds cos(x) of itself to the current
+/// that sustains the oscillation, the amplitude follows, and what it turns grows. Quasi-static: amplitudes follow faster than phases.
 struct PhaseProblem {
     network::OscillatorNetwork network;  ///< weights as fractions of full scale (ideal: as given)
     Eigen::VectorXd coupling_rate;       ///< [N] [rad/s] per unit weight
+    Eigen::VectorXd softening;           ///< [N] in [0, 1), d = 2: see dynamics; empty = 0
     Eigen::VectorXd detuning;            ///< [N] [rad/s]; stands for network.detuning, which is not used
     Eigen::VectorXd raw_shift;           ///< [N] [rad] as in ExactProblem
     SettlingRule rule;

@@ -29,6 +29,7 @@ class Planar final : public Dynamics {
     };
 
     std::vector<double> detuning;
+    std::vector<double> softening;
     std::vector<int> harmonics;
     std::vector<Pull> pulls;
     std::vector<Edge> edges;
@@ -39,19 +40,27 @@ class Planar final : public Dynamics {
         powers_.resize(harmonics.size() * n);
         for (std::size_t h = 0; h < harmonics.size(); ++h)
             for (std::size_t i = 0; i < n; ++i) powers_[h * n + i] = std::polar(1.0, harmonics[h] * state[i]);
+        pull_.assign(n, 0.0);
+        for (const Pull& p : pulls) pull_[p.to] += p.drive * std::conj(powers_[p.harmonic * n + p.to]);
+        for (const Edge& e : edges) pull_[e.to] += e.weight * powers_[e.harmonic * n + e.from] * std::conj(powers_[e.harmonic * n + e.to]);
         rate = detuning;
-        for (const Pull& p : pulls) rate[p.to] += (p.drive * std::conj(powers_[p.harmonic * n + p.to])).imag();
-        for (const Edge& e : edges) rate[e.to] += (e.weight * powers_[e.harmonic * n + e.from] * std::conj(powers_[e.harmonic * n + e.to])).imag();
+        for (std::size_t i = 0; i < n; ++i) {
+            const double s = softening[i];
+            rate[i] += s == 0.0 ? pull_[i].imag() : pull_[i].imag() * (1.0 + s) / (1.0 + s * cosine(pull_[i]));
+        }
     }
 
     [[nodiscard]] double contraction(const State& state, std::size_t index) const override {
-        double sum = 0.0;
-        const auto add = [&](int m, std::complex<double> drive) { sum += m * (drive * std::polar(1.0, -m * state[index])).real(); };
+        std::complex<double> sum;
+        const auto add = [&](int m, std::complex<double> drive) { sum += static_cast<double>(m) * drive * std::polar(1.0, -m * state[index]); };
         for (const Pull& p : pulls)
             if (p.to == index) add(harmonics[p.harmonic], p.drive);
         for (const Edge& e : edges)
             if (e.to == index) add(harmonics[e.harmonic], e.weight * std::polar(1.0, harmonics[e.harmonic] * state[e.from]));
-        return sum;
+        const double s = softening[index];
+        if (s == 0.0) return sum.real();
+        const double c = cosine(sum);  // d/dx of sin(x) (1 + s)/(1 + s cos(x))
+        return std::abs(sum) * (1.0 + s) * (c + s) / ((1.0 + s * c) * (1.0 + s * c));
     }
 
     [[nodiscard]] std::size_t components() const override { return 1; }
@@ -61,6 +70,7 @@ class Planar final : public Dynamics {
         for (std::size_t i = 0; i < sum.size(); ++i) sum[i] = std::abs(detuning[i]);
         for (const Pull& p : pulls) sum[p.to] += harmonics[p.harmonic] * std::abs(p.drive);
         for (const Edge& e : edges) sum[e.to] += harmonics[e.harmonic] * std::abs(e.weight);
+        for (std::size_t i = 0; i < sum.size(); ++i) sum[i] *= (1.0 + softening[i]) / (1.0 - softening[i]);  // steepest at x = pi
         scale = *std::max_element(sum.begin(), sum.end());
     }
 
@@ -84,7 +94,14 @@ class Planar final : public Dynamics {
     }
 
  private:
+    /// Of the angle between a pull and the phase; 0 without pull.
+    static double cosine(std::complex<double> pull) {
+        const double size = std::abs(pull);
+        return size > 0.0 ? pull.real() / size : 0.0;
+    }
+
     mutable std::vector<std::complex<double>> powers_;  // work space
+    mutable std::vector<std::complex<double>> pull_;
 };
 
 /// Unit vectors on the sphere. The length of a state is neutral (the field is tangential at every radius), so that it cannot run away near the
@@ -193,6 +210,7 @@ std::vector<Component> components(const problem::PhaseProblem& problem) {
             auto planar = std::make_unique<Planar>();
             for (const std::uint32_t i : component.oscillators) {
                 planar->detuning.push_back(problem.detuning(i));
+                planar->softening.push_back(problem.softening.size() > 0 ? problem.softening(i) : 0.0);
                 planar->start.push_back(std::atan2(net.start(i, 1), net.start(i, 0)));
             }
             dynamics = std::move(planar);

@@ -66,6 +66,38 @@ double apart(double a, double b) { return std::abs(wrap(a - b)); }
 
 double adler_angle(double start, double rate, double time) { return 2.0 * std::atan(std::tan(0.5 * start) * std::exp(-rate * time)); }
 
+/// Adler's oscillator whose amplitude follows its drive.
+PhaseProblem softened(double start, double rate, double softening, double detuning = 0.0) {
+    PhaseProblem problem = adler(start, 0.0, rate, detuning);
+    problem.softening = Eigen::VectorXd::Constant(1, softening);
+    return problem;
+}
+
+TEST(Softening, StretchesTheWayToEquilibriumAsItsIntegralSays) {
+    // dx/dt = -(1 + s) K sin(x)/(1 + s cos(x)): t = [ln(tan(x0/2)/tan(x/2)) + s ln(sin(x0)/sin(x))]/((1 + s) K)
+    constexpr double rate = 3.0;
+    constexpr double softening = 0.6;
+    constexpr double start = 2.8;
+    const problem::Solution solution = solve(softened(start, rate, softening));
+    const problem::Trajectory& log = solution.oscillators[0].trajectory;
+    for (std::size_t k = 1; k < log.size(); k += 20) {
+        const double x = log.phase(k);
+        if (x < 1e-4) break;
+        const double expected =
+            (std::log(std::tan(0.5 * start) / std::tan(0.5 * x)) + softening * std::log(std::sin(start) / std::sin(x))) / ((1.0 + softening) * rate);
+        EXPECT_NEAR(log.times()[k], expected, 1e-4 * expected + 1e-6) << x;  // the integrator's tolerance, seen through the slow antipode
+    }
+    EXPECT_EQ(solution.oscillators[0].stop, problem::Stop::settled);
+}
+
+TEST(Softening, WidensTheLockRange) {
+    // The largest pull is at cos(x) = -s: K (1 + s)/sqrt(1 - s^2).
+    constexpr double softening = 0.5;
+    const double edge = 1.5 / std::sqrt(0.75);
+    EXPECT_EQ(solve(softened(0.3, 1.0, softening, 0.98 * edge)).oscillators[0].stop, problem::Stop::settled);
+    EXPECT_EQ(solve(softened(0.3, 1.0, softening, 1.02 * edge)).oscillators[0].stop, problem::Stop::unlocked);
+}
+
 TEST(Adler, SettlesAtTheDriveAfterTheClosedFormsTime) {
     // Rates from the dimensionless problem to a gigahertz array: nothing may depend on the unit of time.
     for (const double rate : {1e-2, 1.0, 30.0, 1e7})
