@@ -55,16 +55,16 @@ const char* origin_word(problem::Origin origin) {
 }
 
 /// Why an oscillator is listed, and what helps.
-std::string message_of(const study::TrialRecord& record, std::size_t i) {
+std::string message_of(const study::TrialRecord& record, std::size_t i, std::string_view time_unit) {
     const auto k = static_cast<Index>(i);
     const std::string drive = fmt::format("drive r = {:.4g}", record.drive_ratio(k));
     if (record.readings[i].verdict != Verdict::unsettled) return drive;
-    return fmt::format("{}, predicted to be within the tolerance after {:.3g}; readout.max_periods waits longer", drive,
-                       record.predicted_settling_time(k));
+    return fmt::format("{}, predicted to be within the tolerance after {:.3g} {}; readout.max_periods waits longer", drive,
+                       record.predicted_settling_time(k), time_unit);
 }
 
 /// What went wrong, netlist by netlist and oscillator by oscillator.
-Json failures_json(const study::TrialRecord& record) {
+Json failures_json(const study::TrialRecord& record, std::string_view time_unit) {
     Json list = Json::array();
     for (const problem::Failure& failure : record.failures) {
         Json entry{{"category", failure.category}, {"message", failure.message}};
@@ -80,7 +80,7 @@ Json failures_json(const study::TrialRecord& record) {
                         {"head", id.head},
                         {"token", id.token},
                         {"category", verdict_word(verdict)},
-                        {"message", message_of(record, i)}});
+                        {"message", message_of(record, i, time_unit)}});
     }
     return list;
 }
@@ -193,7 +193,7 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
           {"equilibration_physical", l.operations.equilibration_physical},
           {"all_physical", l.operations.all_physical},
           {"row_normalisation", l.operations.row_normalisation}}}};
-    json["failures"] = failures_json(record);
+    json["failures"] = failures_json(record, c.dimensionless ? "/W" : "s");
     const std::size_t told = count(record, Verdict::settled) + count(record, Verdict::failed);  // the failed ones by their netlist
     json["failures_not_listed"] = record.failures.size() + record.readings.size() - told - json["failures"].size();
     json["cost"] = {
