@@ -129,7 +129,9 @@ void write_comparison(const std::filesystem::path& folder, const Comparison& com
                       const io::Json& result) {
     std::vector<report::ReportRow> shown;
     for (const FinishedRow& row : rows) shown.push_back({row.name, row.result, row.charts});
-    write_file_atomically(folder / "report.html", report::html_report("Comparison of substrates", shown, report::missing_rows(result)));
+    std::vector<std::string> notes = report::equal_error_notes(result);
+    for (std::string& missing : report::missing_rows(result)) notes.push_back(std::move(missing));
+    write_file_atomically(folder / "report.html", report::html_report("Comparison of substrates", shown, notes));
     write_file_atomically(folder / "resolved.yaml", comparison.resolved);
     write_file_atomically(folder / "compare.csv", report::comparison_csv(result));
     io::write_json(folder / "compare.json", result);

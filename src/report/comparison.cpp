@@ -264,6 +264,25 @@ std::string comparison_table(const Json& comparison) {
     return text;
 }
 
+std::vector<std::string> equal_error_notes(const Json& comparison) {
+    std::vector<std::string> notes;
+    if (comparison["equal"]["mode"] != "error") return notes;
+    notes.push_back(fmt::format("Injection and read time of least energy per query for {:.3g} deg: {}.",
+                                comparison["equal"]["target_deg"].get<double>(), word(comparison["equal"]["formula"])));
+    for (const Json& row : comparison["rows"]) {
+        const Json chosen = at(row, "/equal_error");
+        if (!chosen.is_object()) continue;
+        const auto value = [&](const char* pointer) { return number(at(row, pointer)); };
+        const bool units = at(row, "/substrate/dimensionless") != true;
+        notes.push_back(fmt::format("{}: injection {}, read after {}; predicted {} deg (settling {}, calibration {}), measured {} deg.",
+                                    word(row["name"]), value("/equal_error/injection"),
+                                    units ? engineering(chosen["read_time_s"], "s") : number(chosen["read_time_s"], " /W"),
+                                    value("/equal_error/predicted/phase_rms_deg"), value("/equal_error/predicted/settling_deg"),
+                                    value("/equal_error/predicted/calibration_deg"), value("/equal_error/measured/phase_rms_deg")));
+    }
+    return notes;
+}
+
 std::vector<std::string> missing_rows(const Json& comparison) {
     std::vector<std::string> notes;
     for (const Json& pair : comparison["skipped"]) notes.push_back(fmt::format("{} skipped: {}", word(pair["name"]), word(pair["reason"])));

@@ -28,6 +28,9 @@ struct ComparisonInfo {
 /// The table for standard output: errors, then times and energies, a line per row; what is held equal, what is free, what failed or was skipped.
 [[nodiscard]] std::string comparison_table(const io::Json& comparison);
 
+/// With equal: error, what was chosen, predicted and measured for each row, a sentence each; else none.
+[[nodiscard]] std::vector<std::string> equal_error_notes(const io::Json& comparison);
+
 /// Pairs that were skipped, and rows that an interrupt came before, a sentence each.
 [[nodiscard]] std::vector<std::string> missing_rows(const io::Json& comparison);
 

@@ -20,9 +20,8 @@ struct ErrorTerms {
     [[nodiscard]] double total() const;
 };
 inline constexpr const char* error_formula =
-    "error^2 = settling^2 + calibration^2 + noise^2, rms over tokens; settling: tan(x(t)/2) = tan(x(0)/2) e^(-K r t); calibration: raw phase error "
-    "at "
-    "drive r less the correction";
+    "error^2 = settling^2 + calibration^2 + noise^2, rms over tokens; settling: dx/dt = -(1 + s) K r sin(x)/(1 + s cos(x)), s the softening of K; "
+    "calibration: raw phase error at drive r less the correction";
 
 /// How a cell answers a drive (fraction of full scale).
 struct Response {
