@@ -7,42 +7,21 @@
 
 #include "catalogue/engines.hpp"
 #include "catalogue/substrates.hpp"
-#include "config/corner.hpp"
 #include "core/quantity.hpp"
 #include "readout/reading.hpp"
 #include "study/calibrate.hpp"
+#include "support/corner.hpp"
 
 namespace entrain {
 namespace {
-
-/// Sets optional numbers by name, as the configuration reader does.
-class Setter final : public FieldVisitor {
- public:
-    explicit Setter(std::map<std::string, double> numbers) : numbers_{std::move(numbers)} {}
-    void visit(const Field& field) override {
-        const auto* number = std::get_if<OptionalNumberField>(&field.value);
-        if (const auto found = numbers_.find(std::string{field.name}); number != nullptr && found != numbers_.end()) *number->value = found->second;
-    }
-
- private:
-    std::map<std::string, double> numbers_;
-};
 
 std::unique_ptr<substrates::Substrate> configured(const std::string& kind, const std::map<std::string, double>& numbers = {}) {
     std::unique_ptr<substrates::Substrate> substrate;
     for (const auto& entry : substrates::catalogue())
         if (entry.name == kind) substrate = entry.create();
-    Setter setter{numbers};
+    test::Setter setter{numbers};
     substrate->describe(setter);
-    std::vector<config::ModelParameterSpec> specs;
-    for (const auto& p : substrate->parameters()) specs.push_back({p.name, p.unit, p.range});
-    Diagnostics diagnostics;
-    substrates::Corner corner;
-    for (const auto& [name, p] : config::resolve_corner(
-             config::read_model_file(std::string{ENTRAIN_SOURCE_DIR} + "/models/" + kind + "/typical.yaml"), specs, {}, diagnostics))
-        corner[name] = {p.value, p.unit, p.source};
-    diagnostics.throw_if_any();
-    substrate->configure(corner);
+    substrate->configure(test::corner_of(kind, "typical", substrate->parameters()));
     return substrate;
 }
 

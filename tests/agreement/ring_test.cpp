@@ -3,13 +3,13 @@
 
 #include "agreement/experiment.hpp"
 #include "agreement/impulses.hpp"
-#include "config/corner.hpp"
 #include "core/error.hpp"
 #include "engines/ngspice/plugin.hpp"
 #include "readout/reading.hpp"
 #include "study/calibrate.hpp"
 #include "substrates/ring/design.hpp"
 #include "substrates/ring/plugin.hpp"
+#include "support/corner.hpp"
 #include "unit/io/tensor_bytes.hpp"
 
 // Rings against what kicks under plain ngspice predict of them, against the digital reference, and against their phase model. 50 points per period,
@@ -69,35 +69,12 @@ TEST_P(RingKicks, PredictTheLockedOffsetAndTheLockRange) {
 }
 INSTANTIATE_TEST_SUITE_P(Cells, RingKicks, testing::Values(mos1_3(), mos1_5(), bsim4_3()), [](const auto& ring) { return ring.param.cell; });
 
-substrates::Corner typical() {
-    std::vector<config::ModelParameterSpec> specs;
-    for (const substrates::ParameterSpec& p : substrates::ring::parameters()) specs.push_back({p.name, p.unit, p.range});
-    Diagnostics diagnostics;
-    substrates::Corner corner;
-    for (const auto& [name, p] : config::resolve_corner(config::read_model_file(source_file("models/ring/typical.yaml")), specs, {}, diagnostics))
-        corner[name] = {p.value, p.unit, p.source};
-    diagnostics.throw_if_any();
-    return corner;
-}
-
-/// Sets one optional number by name.
-class Setter final : public FieldVisitor {
- public:
-    Setter(std::string name, double value) : name_{std::move(name)}, value_{value} {}
-    void visit(const Field& field) override {
-        if (field.name != name_) return;
-        if (const auto* number = std::get_if<OptionalNumberField>(&field.value)) *number->value = value_;
-    }
-
- private:
-    std::string name_;
-    double value_;
-};
+substrates::Corner typical() { return test::corner_of("ring", "typical", substrates::ring::parameters()); }
 
 TEST(RingLockRange, OutsideItAnOscillatorIsUnlockedAndHasNoPhase) {
     const WeaklyInjected weak = mos1_3();
     const std::unique_ptr<substrates::Substrate> ring = substrates::ring::create();
-    Setter setter{"injection", weak.injection};
+    test::Setter setter{{{"injection", weak.injection}}};
     ring->describe(setter);
     ring->configure(typical());
     const std::unique_ptr<engines::Engine> engine = engines::ngspice::create();

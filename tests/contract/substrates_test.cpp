@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <complex>
 #include <filesystem>
 
 #include "contract/fields.hpp"
 #include "substrates/substrate.hpp"
+#include "support/corner.hpp"
 
 namespace entrain::substrates {
 namespace {
@@ -76,9 +78,19 @@ TEST_P(SubstrateContract, SupportsAnEngineAndNoCircuitWithoutUnits) {
 }
 
 TEST_P(SubstrateContract, StatesTheProblemOfTheFidelityItIsAskedFor) {
-    if (!substrate->dimensionless()) GTEST_SKIP() << "needs a calibration, which only a simulation gives";
-    substrate->configure({});
-    const auto instance = substrate->map(small_network(), problem::Calibration{}, Mapping{}, Nonidealities{}, RandomStreams{1});
+    problem::Calibration calibration;  // made up for circuits: what a simulation measures, within a factor of two
+    if (substrate->dimensionless()) {
+        substrate->configure({});
+    } else {
+        substrate->configure(test::corner_of(std::string{GetParam().name}, "typical", substrate->parameters()));
+        calibration.dimensionless = false;
+        calibration.frequency_at_step_hz = calibration.frequency_hz = substrate->estimate().frequency_hz;
+        calibration.coupling_rate = calibration.relaxation_rate = substrate->estimate().coupling_rate;
+        calibration.amplitude = 1.0;
+        calibration.reference_current_a = substrate->reference_current(calibration.amplitude, calibration.frequency_hz);
+        for (const int order : substrate->read_harmonics()) calibration.phase_terms.push_back({order, 0.1, 0.0});
+    }
+    const auto instance = substrate->map(small_network(), calibration, Mapping{}, Nonidealities{}, RandomStreams{1});
     ASSERT_EQ(instance.drive_ratio.size(), 1);
     EXPECT_NEAR(instance.drive_ratio(0), std::sqrt(10.0) / 4.0, 1e-15);  // |(1, 3)| / (1 + 3)
     for (const auto fidelity : fidelities) {
@@ -86,6 +98,16 @@ TEST_P(SubstrateContract, StatesTheProblemOfTheFidelityItIsAskedFor) {
         const auto problem = substrate->problem(instance, fidelity, {});
         EXPECT_EQ(std::holds_alternative<problem::ExactProblem>(problem), fidelity == problem::Fidelity::exact);
         EXPECT_EQ(std::holds_alternative<problem::PhaseProblem>(problem), fidelity == problem::Fidelity::phase);
+        if (const auto* circuit = std::get_if<problem::CircuitProblem>(&problem)) {
+            ASSERT_EQ(circuit->cells.size(), 1U);
+            EXPECT_EQ(circuit->reference_hz, calibration.frequency_at_step_hz);
+            EXPECT_EQ(circuit->phase_terms.size(), substrate->read_harmonics().size());
+            // What a crossbar of anchors injects: (1 + 3 i)/4 of full scale.
+            const double full_scale = substrate->injection() * calibration.reference_current_a;
+            EXPECT_NEAR(std::abs(circuit->cells[0].injection - full_scale * std::complex<double>{0.25, 0.75}), 0.0, 1e-12 * full_scale);
+            for (const std::string& pin : {circuit->cell.inject_plus, circuit->cell.read_plus})
+                EXPECT_THAT(circuit->cell.pins, testing::Contains(pin));
+        }
     }
 }
 

@@ -7,52 +7,23 @@
 #include <numbers>
 #include <sstream>
 
-#include "config/corner.hpp"
 #include "core/error.hpp"
 #include "core/quantity.hpp"
 #include "substrates/lc/design.hpp"
 #include "substrates/lc/plugin.hpp"
+#include "support/corner.hpp"
 
 namespace entrain::substrates::lc {
 namespace {
 
 using testing::HasSubstr;
 
-Corner typical(const std::map<std::string, double>& overrides = {}) {
-    std::vector<config::ModelParameterSpec> specs;
-    for (const ParameterSpec& p : parameters()) specs.push_back({p.name, p.unit, p.range});
-    Diagnostics diagnostics;
-    Corner corner;
-    for (const auto& [name, p] :
-         config::resolve_corner(config::read_model_file(std::string{ENTRAIN_SOURCE_DIR} + "/models/lc/typical.yaml"), specs, {}, diagnostics))
-        corner[name] = {p.value, p.unit, p.source};
-    diagnostics.throw_if_any();
-    for (const auto& [name, value] : overrides) corner.at(name).value = value;
-    return corner;
-}
-
-/// Sets options by name, as the configuration reader does.
-class Setter final : public FieldVisitor {
- public:
-    Setter(std::map<std::string, double> numbers, std::map<std::string, std::string> words)
-        : numbers_{std::move(numbers)}, words_{std::move(words)} {}
-    void visit(const Field& field) override {
-        const std::string name{field.name};
-        if (const auto* number = std::get_if<OptionalNumberField>(&field.value); number != nullptr && numbers_.contains(name))
-            *number->value = numbers_.at(name);
-        if (const auto* word = std::get_if<WordField>(&field.value); word != nullptr && words_.contains(name)) answer = word->assign(words_.at(name));
-    }
-    std::string answer;
-
- private:
-    std::map<std::string, double> numbers_;
-    std::map<std::string, std::string> words_;
-};
+Corner typical(const std::map<std::string, double>& overrides = {}) { return test::corner_of("lc", "typical", parameters(), overrides); }
 
 std::unique_ptr<Substrate> configured(const std::map<std::string, double>& numbers = {}, const std::map<std::string, std::string>& words = {},
                                       const std::map<std::string, double>& parameter = {}) {
     std::unique_ptr<Substrate> lc = create();
-    Setter setter{numbers, words};
+    test::Setter setter{numbers, words};
     lc->describe(setter);
     lc->configure(typical(parameter));
     return lc;
@@ -204,7 +175,7 @@ TEST(LcOptions, InjectionFollowsFromCouplingRateAndBothTogetherAreAMistake) {
 
 TEST(LcOptions, ResistiveSummingIsRefusedWithTheReason) {
     const std::unique_ptr<Substrate> lc = create();
-    Setter setter{{}, {{"summing", "resistive"}}};
+    test::Setter setter{{}, {{"summing", "resistive"}}};
     lc->describe(setter);
     EXPECT_THAT(setter.answer, HasSubstr("load the tanks"));
 }

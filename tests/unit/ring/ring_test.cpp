@@ -6,11 +6,11 @@
 #include <map>
 #include <sstream>
 
-#include "config/corner.hpp"
 #include "core/error.hpp"
 #include "core/quantity.hpp"
 #include "substrates/ring/design.hpp"
 #include "substrates/ring/plugin.hpp"
+#include "support/corner.hpp"
 
 namespace entrain::substrates::ring {
 namespace {
@@ -18,42 +18,12 @@ namespace {
 using problem::Summing;
 using testing::HasSubstr;
 
-Corner typical(const std::map<std::string, double>& overrides = {}) {
-    std::vector<config::ModelParameterSpec> specs;
-    for (const ParameterSpec& p : parameters()) specs.push_back({p.name, p.unit, p.range});
-    Diagnostics diagnostics;
-    Corner corner;
-    for (const auto& [name, p] :
-         config::resolve_corner(config::read_model_file(std::string{ENTRAIN_SOURCE_DIR} + "/models/ring/typical.yaml"), specs, {}, diagnostics))
-        corner[name] = {p.value, p.unit, p.source};
-    diagnostics.throw_if_any();
-    for (const auto& [name, value] : overrides) corner.at(name).value = value;
-    return corner;
-}
-
-/// Sets options by name, as the configuration reader does.
-class Setter final : public FieldVisitor {
- public:
-    explicit Setter(std::map<std::string, std::string> words, std::map<std::string, double> numbers = {})
-        : words_{std::move(words)}, numbers_{std::move(numbers)} {}
-    void visit(const Field& field) override {
-        const std::string name{field.name};
-        if (const auto* number = std::get_if<OptionalNumberField>(&field.value); number != nullptr && numbers_.contains(name))
-            *number->value = numbers_.at(name);
-        if (const auto* word = std::get_if<WordField>(&field.value); word != nullptr && words_.contains(name)) word->assign(words_.at(name));
-        if (const auto* flag = std::get_if<FlagField>(&field.value); flag != nullptr && words_.contains(name))
-            *flag->value = words_.at(name) == "true";
-    }
-
- private:
-    std::map<std::string, std::string> words_;
-    std::map<std::string, double> numbers_;
-};
+Corner typical(const std::map<std::string, double>& overrides = {}) { return test::corner_of("ring", "typical", parameters(), overrides); }
 
 std::unique_ptr<Substrate> configured(const std::map<std::string, std::string>& words = {}, const std::map<std::string, double>& numbers = {},
                                       const std::map<std::string, double>& parameter = {}) {
     std::unique_ptr<Substrate> ring = create();
-    Setter setter{words, numbers};
+    test::Setter setter{numbers, words};
     ring->describe(setter);
     ring->configure(typical(parameter));
     return ring;
