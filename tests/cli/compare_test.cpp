@@ -83,6 +83,28 @@ void expect_refused(const Compared& compared, const testing::Matcher<const std::
     EXPECT_FALSE(std::filesystem::exists(compared.out()));
 }
 
+TEST(Quickstart, ComparesEveryTechnologyAsACircuitAndAsAPhaseModel) {
+    // The shipped file on one of its sentences: what a new user sees first.
+    const TemporaryFolder folder;
+    const std::filesystem::path out = folder.path() / "out";
+    const ProgramResult ran =
+        test::entrain({"compare", source_file("configs/quickstart.yaml"), "--set", "layer.sequences=[1]", "--out", out.string(), "--quiet"});
+    ASSERT_EQ(ran.status, 0) << ran.err;
+    const io::Json comparison = io::read_json(out / "compare.json");
+    EXPECT_THAT(names_of(comparison["rows"]), ElementsAre("lc-ngspice", "lc-phase", "ring-ngspice", "ring-phase", "josephson-ngspice",
+                                                          "josephson-phase", "cdw-ngspice", "cdw-phase"));
+    for (const io::Json& row : comparison["rows"]) {
+        const std::string name = row["name"];
+        EXPECT_EQ(row["status"], "ok") << name;
+        EXPECT_EQ(row["settling"]["unsettled"], 0) << name;
+        // A constant offset leaves what the slope does: 2 deg for a ring at this injection, far less for the others.
+        EXPECT_LT(row["error"]["phase_rms_deg"].get<double>(), name.starts_with("ring") ? 2.0 : 0.2) << name;
+        for (const char* file : {"result.json", "arrays.h5", "report.html", "resolved.yaml"})
+            EXPECT_TRUE(std::filesystem::exists(out / name / file)) << name << " " << file;
+    }
+    for (const char* file : {"compare.csv", "report.html", "resolved.yaml"}) EXPECT_TRUE(std::filesystem::exists(out / file)) << file;
+}
+
 TEST(Compare, RunsEverySubstrateWithEveryEngineInTheOrderOfTheFile) {
     const Compared c{shared_part() + "substrates: [{kind: ideal, name: b}, {kind: ideal, name: a}]\nengines: [{kind: phase}, {kind: exact}]\n"};
     ASSERT_EQ(c.ran.status, 0) << c.ran.err;
