@@ -172,6 +172,7 @@ int compare_command(const std::string& config, const CommonOptions& options) {
                                        : write_run_folder(row_folder, *finished.experiment, record, times));
         if (!failure) finished.charts = report::charts_json(finished.experiment->trial, record);
         if (ready[i].point) finished.result["equal_error"] = equal_error_json(*ready[i].point, finished);
+        folder->keep();  // what is finished stays, whatever becomes of the next row
         info.rows.push_back(finished.result);
         rows.push_back(std::move(finished));
     }
@@ -190,7 +191,6 @@ int compare_command(const std::string& config, const CommonOptions& options) {
     info.provenance["config_sha256"] = sha256(comparison.resolved);
     const io::Json result = report::comparison_json(info);
     write_comparison(folder->path(), comparison, rows, result);
-    folder->keep();
     if (options.json)
         fmt::print("{}\n", result.dump(2));
     else

@@ -272,6 +272,12 @@ Configuration read_configuration(const std::filesystem::path& file, config::Node
     if (c.substrate_plugin && c.engine_plugin && !c.substrate_plugin->supports(c.engine_plugin->fidelity()))
         c.unsupported =
             fmt::format("{} cannot be simulated by {} (expected {})", c.substrate.kind, c.engine, fmt::join(engines_for(*c.substrate_plugin), " | "));
+    else if (c.nonidealities.temperature.value() > 0.0 && c.engine_plugin && c.engine_plugin->fidelity() != problem::Fidelity::circuit)
+        c.unsupported = fmt::format(
+            "{} does not simulate thermal noise (expected an engine that simulates circuits, or nonidealities.temperature: 0 K)", c.engine);
+    if (c.nonidealities.temperature.value() > 0.0 && c.compare.equal == Configuration::Compare::Equal::error)
+        diagnostics.add(c.places.at("nonidealities.temperature"),
+                        "nonidealities.temperature: compare.equal: error does not predict thermal noise (expected 0 K, or compare.equal: none)");
     return c;
 }
 

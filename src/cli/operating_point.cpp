@@ -58,10 +58,11 @@ void side_by_side(const std::vector<Group>& groups, int jobs, const std::functio
             }
         }
     };
-    std::vector<std::thread> others;
-    for (int i = 1; i < threads; ++i) others.emplace_back(take);
-    take();
-    for (std::thread& thread : others) thread.join();
+    {
+        std::vector<std::jthread> others;
+        for (int i = 1; i < threads; ++i) others.emplace_back(take);
+        take();
+    }
     for (const std::exception_ptr& error : errors)
         if (error) std::rethrow_exception(error);
 }
@@ -172,6 +173,10 @@ std::optional<problem::Failure> failure_of(const std::function<void()>& work) {
     } catch (const MissingComponent&) {
         throw;
     } catch (const Interrupted&) {
+        throw;
+    } catch (const std::logic_error&) {
+        throw;
+    } catch (const std::bad_alloc&) {
         throw;
     } catch (const ModelError& error) {
         return problem::Failure{"impossible", error.what(), -1, {}};

@@ -1,5 +1,6 @@
 #pragma once
 #include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -38,6 +39,13 @@ inline constexpr double offset_drive = 0.25;
 /// K [rad/s] per unit drive at which a phase that is near its equilibrium returns to it when the cell is driven at `drive` (fraction of full scale).
 [[nodiscard]] inline double coupling_rate_at(const Calibration& c, double drive) {
     return c.relaxation_rate / (1.0 + c.relaxation_softening * drive);
+}
+
+/// Relative fall of the response of a cell from a quarter turn away to its equilibrium, PhaseProblem::softening: at 1 the amplitude of a cell driven
+/// against its phase would vanish, and with it the model.
+inline constexpr double largest_softening = 0.9;
+[[nodiscard]] inline double softening_at(const Calibration& c, double drive) {
+    return std::clamp(c.relaxation_softening * drive, 0.0, largest_softening);
 }
 
 /// Raw phase error of the cell at `drive` (fraction of full scale) [rad].

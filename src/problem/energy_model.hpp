@@ -11,7 +11,8 @@ struct EnergyModel {
     std::string oscillator_source;                 ///< how that power is obtained
     double drive_v = 0.0;                          ///< [V] supply of the coupling currents
     std::string drive_source;                      ///< why this voltage
-    std::string noiseless_caveat;                  ///< what a query costs more with thermal noise, "" where noise is far below the other errors
+    std::string noiseless_caveat;                  ///< what figures without thermal noise leave out, "" where noise is far below the other errors
+    std::string caveat;                            ///< what all figures leave out, "" = nothing known
 };
 
 }  // namespace entrain::problem

@@ -8,6 +8,8 @@
 #include <array>
 #include <cmath>
 #include <future>
+#include <numeric>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <vector>
@@ -51,19 +53,19 @@ std::vector<OscillatorSolution> run_bench(const substrates::Substrate& substrate
     return std::move(solution.oscillators);
 }
 
-/// Frequency [Hz] from the rising crossings of the mean of a recorded waveform; 0 with fewer than four. A crossing counts after the voltage has been
-/// below the mean by a quarter of its swing, so that ripple does not count.
+/// Frequency [Hz] from the rising crossings of the middle of a recorded waveform's swing; 0 with fewer than four. A crossing counts after the
+/// voltage has been below it by a quarter of its swing, so that ripple does not count.
 double crossing_frequency(const problem::Recording& recording) {
     if (recording.read.empty()) return 0.0;
     const auto [low, high] = std::minmax_element(recording.read.begin(), recording.read.end());
-    const double mean = 0.5 * (*low + *high);
+    const double middle = 0.5 * (*low + *high);
     const double hysteresis = 0.25 * (*high - *low);
     if (!(hysteresis > 0.0)) return 0.0;
     bool armed = false;
     std::vector<double> crossings;
     for (std::size_t k = 1; k < recording.read.size(); ++k) {
-        const double before = recording.read[k - 1] - mean;
-        const double now = recording.read[k] - mean;
+        const double before = recording.read[k - 1] - middle;
+        const double now = recording.read[k] - middle;
         if (before < -hysteresis) armed = true;
         if (armed && before < 0.0 && now >= 0.0) {
             crossings.push_back(recording.time[k - 1] + (recording.time[k] - recording.time[k - 1]) * before / (before - now));
@@ -88,8 +90,8 @@ double coarse_frequency(const substrates::Substrate& substrate, const engines::E
         const double found = crossing_frequency(free.recording);
         if (!(found > 0.0) || !std::isfinite(found))
             throw ModelError{
-                fmt::format("{}: the free cell does not oscillate (no crossings of its mean voltage within {} periods of the estimated "
-                            "{:.4g} Hz). Raise its loop gain.",
+                fmt::format("{}: the free cell does not oscillate (no crossings of its middle voltage within {} periods of the estimated "
+                            "{:.4g} Hz). Give it more gain or bias.",
                             substrate.cell(), recorded, reference)};
         if (std::abs(found - reference) <= agreement * reference) return found;
         reference = found;
@@ -112,7 +114,7 @@ FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& 
         const double time = free_run_relaxations * relaxation + free_run_periods / reference;
         OscillatorSolution free = run_bench(substrate, engine, cell, reference, points, calibration, time, run, problem::grid_periods).front();
         if (free.stop != problem::Stop::time_limit || free.amplitude <= 0.0)
-            throw ModelError{fmt::format("{}: the free cell {} (amplitude {:.3g} {} after {:.3g} s). Raise its loop gain.", substrate.cell(),
+            throw ModelError{fmt::format("{}: the free cell {} (amplitude {:.3g} {} after {:.3g} s). Give it more gain or bias.", substrate.cell(),
                                          free.stop == problem::Stop::multimode ? "runs at a harmonic or in another mode" : "does not oscillate",
                                          free.amplitude, substrate.amplitude_unit(), time)};
         const double found = reference + free.frequency_difference / turn;
@@ -146,6 +148,7 @@ double extrapolated_frequency(const substrates::Substrate& substrate, const engi
 Eigen::MatrixXd sampled_limit_cycle(const FreeRun& free, const std::vector<problem::StateNode>& states) {
     constexpr Eigen::Index samples = 512;  // linear between them: a sine within 2e-5 of its amplitude
     const problem::Recording& recording = free.cell.recording;
+    if (states.empty()) return {};
     Eigen::MatrixXd cycle(samples, static_cast<Eigen::Index>(states.size()));
     std::vector<std::pair<double, std::size_t>> order;  // part of a turn, point
     std::vector<double> turns;                          // whole turns before it
@@ -230,13 +233,14 @@ DrivenCells drive_cells(const substrates::Substrate& substrate, const engines::E
         const double first = wrap(locked.front().phase - drive_directions.front());
         seen.error(d) = first;
         seen.deformation.row(d).setZero();
-        seen.rate(d) = 0.0;
+        std::vector<double> rates;
         for (std::size_t k = 0; k < cells.size(); ++k) {
             seen.error(d) += wrap(locked[k].phase - drive_directions[k] - first) / count;
             for (std::size_t h = 0; h < c.phase_terms.size(); ++h)
                 seen.deformation(d, static_cast<Eigen::Index>(h)) += wrap(locked[k].deformation[h] - c.phase_terms[h].reference) / count;
-            seen.rate(d) += return_rate(locked[k]) / drive / count;
+            if (const double back = return_rate(locked[k]); back > 0.0) rates.push_back(back / drive);
         }
+        seen.rate(d) = rates.size() == cells.size() ? std::accumulate(rates.begin(), rates.end(), 0.0) / count : 0.0;
         expected = seen.error(d);
         if (seen.rate(d) > 0.0) rate = seen.rate(d);
     }
@@ -264,8 +268,14 @@ void fit_phase_error(const Eigen::VectorXd& error, Calibration& c) {
         c.residual_rad = std::max(c.residual_rad, std::abs(error(k) - problem::raw_phase_error(c, phase_error_drives[static_cast<std::size_t>(k)])));
 }
 
-/// Return rates as K/(1 + softening drive): a line in 1/rate.
-void fit_relaxation(const Eigen::VectorXd& rate, Calibration& c) {
+/// Return rates as rate/(1 + softening drive).
+struct Relaxation {
+    double rate;
+    double softening;
+};
+
+/// A line in 1/rate over the drives whose rates were seen; nothing if phases return faster than the periods can show, or not as such a line.
+std::optional<Relaxation> fit_relaxation(const Eigen::VectorXd& rate) {
     std::vector<double> drive;
     std::vector<double> inverse;
     for (Eigen::Index k = 0; k < rate.size(); ++k) {
@@ -273,16 +283,15 @@ void fit_relaxation(const Eigen::VectorXd& rate, Calibration& c) {
         drive.push_back(phase_error_drives[static_cast<std::size_t>(k)]);
         inverse.push_back(1.0 / rate(k));
     }
-    c.relaxation_rate = c.coupling_rate;
-    c.relaxation_softening = 0.0;
-    if (drive.size() < 3) return;  // returns faster than the periods can show
+    if (drive.size() < 3) return std::nullopt;
     const auto n = static_cast<Eigen::Index>(drive.size());
     Eigen::MatrixXd line(n, 2);
     line.col(0).setOnes();
     line.col(1) = Eigen::Map<const Eigen::VectorXd>(drive.data(), n);
     const Eigen::Vector2d fit = line.colPivHouseholderQr().solve(Eigen::Map<const Eigen::VectorXd>(inverse.data(), n));
-    c.relaxation_rate = 1.0 / fit(0);
-    c.relaxation_softening = fit(1) / fit(0);
+    constexpr double least_share = 0.1;  // of the rate at full scale over that at none: beyond, the line is a fit of noise
+    if (!(fit(0) > 0.0) || !(fit(0) + fit(1) > least_share * fit(0))) return std::nullopt;
+    return Relaxation{1.0 / fit(0), fit(1) / fit(0)};
 }
 
 /// Mean beat rate [rad/s] of a driven cell against its drive, from the first to the last passage of whole turns; 0 if it slipped fewer than three
@@ -375,10 +384,12 @@ double lock_edge(const substrates::Substrate& substrate, const engines::Engine& 
     constexpr int fine_cells = 7;
     const auto time_for = [&](double step) {
         return slips_seen * turn / (rate * std::sqrt(step));
-    };  // Adler: w_b = K sqrt((1 + x)^2 - 1), x = step/2
+    };                                                                    // Adler: w_b = K sqrt((1 + x)^2 - 1), x = step/2
+    const double largest_detuning = 0.9 * turn * c.frequency_at_step_hz;  // a drive of next to no frequency, or of a negative one, is no injection
     const auto coarse = [&](double from, double to) {
         std::vector<double> detunings;
-        for (double x = from; x < to; x += coarse_step) detunings.push_back(x * rate);
+        for (double x = from; x < to; x += coarse_step)
+            if (x * rate < largest_detuning) detunings.push_back(x * rate);
         return slips(substrate, engine, points, c, side, detunings, time_for(coarse_step), run);
     };
     std::vector<Slip> bracket = coarse(0.5, 1.6);             // most cells lock as far as they return fast
@@ -442,12 +453,13 @@ Calibration calibrate(const substrates::Substrate& substrate, const engines::Eng
     c.frequency_hz = physical_hz;
     tell(0.5);
 
-    fit_relaxation(seen.rate, c);
+    const std::optional<Relaxation> relaxation = fit_relaxation(seen.rate);
+    const double expected_edge = relaxation ? relaxation->rate : estimate.coupling_rate;
     double lower = 0.0;
     double upper = 0.0;
     both(
-        run.jobs, [&] { lower = lock_edge(substrate, engine, points, c, -1.0, c.relaxation_rate, quiet); },
-        [&] { upper = lock_edge(substrate, engine, points, c, 1.0, c.relaxation_rate, quiet); });
+        run.jobs, [&] { lower = lock_edge(substrate, engine, points, c, -1.0, expected_edge, quiet); },
+        [&] { upper = lock_edge(substrate, engine, points, c, 1.0, expected_edge, quiet); });
     c.coupling_rate = 0.5 * (upper + lower);
     c.lock_range_low_hz = c.frequency_at_step_hz - lower / turn;
     c.lock_range_high_hz = c.frequency_at_step_hz + upper / turn;
@@ -455,7 +467,8 @@ Calibration calibrate(const substrates::Substrate& substrate, const engines::Eng
     Eigen::VectorXd error = seen.error;
     for (Eigen::Index h = 0; h < seen.deformation.cols(); ++h) error += c.phase_terms[static_cast<std::size_t>(h)].factor * seen.deformation.col(h);
     fit_phase_error(error, c);
-    if (!(seen.rate.array() > 0.0).any()) c.relaxation_rate = c.coupling_rate;  // returns too fast to be seen
+    c.relaxation_rate = relaxation ? relaxation->rate : c.coupling_rate;
+    c.relaxation_softening = relaxation ? relaxation->softening : 0.0;
     tell(1.0);
     return c;
 }

@@ -19,11 +19,11 @@ struct CalibrationOptions {
 ///   1. frequency at the step, first from crossings, then iterated until step and frequency agree to 1e-9 (a trapezoidal step h warps it by
 ///   -(w h)^2/12); amplitude and power of the free cell; its states over one period, to start others anywhere on the limit cycle;
 ///   2. physical frequency: the same at 1.5 and 2 times the points, extrapolated to h -> 0;
-///   3. lock range at full scale: cells driven off frequency; just outside it the beat grows as the square root of the excess (Adler 1946), so its
-///   square is extrapolated to 0 on both sides; K = half the range;
-///   4. single cells driven on frequency at five drives, started 60 degrees ahead of each of three directions: factors of the harmonics that make the
-///   phase independent of the drive (substrates that read harmonics), raw phase error against the direction: offset at 0.25, least-squares slope,
-///   largest residual; the rate at which the phase returns, K/(1 + softening drive).
+///   3. single cells driven on frequency at five drives, started 60 degrees ahead of each of three directions: the rate at which the phase returns,
+///   K/(1 + softening drive); factors of the harmonics that make the phase independent of the drive (substrates that read harmonics); raw phase error
+///   against the direction: offset at 0.25, least-squares slope, largest residual;
+///   4. lock range at full scale, looked for around that rate: cells driven off frequency; just outside it the beat grows as the square root of the
+///   excess (Adler 1946), so its square is extrapolated to 0 on both sides; K = half the range.
 /// Throws ModelError if the cell does not oscillate or does not lock, and std::runtime_error with the simulator's words if a bench run fails.
 /// A dimensionless substrate needs no measurement.
 [[nodiscard]] problem::Calibration calibrate(const substrates::Substrate& substrate, const engines::Engine& circuit_engine,

@@ -20,7 +20,7 @@ namespace {
 using problem::Calibration;
 
 /// Changes whenever calibrate() measures differently: entries of older programs are then not found.
-constexpr std::string_view procedure = "entrain.calibration/7";
+constexpr std::string_view procedure = "entrain.calibration/8";
 
 /// One list of the stored numbers serves writing and reading.
 template <class C, class Visit>
@@ -69,6 +69,7 @@ std::optional<Calibration> load(const std::filesystem::path& file, const std::st
         const io::Json& cycle = body.at("limit_cycle");
         for (std::size_t k = 0; k < cycle.size(); ++k) {
             const auto sample = cycle[k].get<std::vector<double>>();
+            if (k > 0 && static_cast<Eigen::Index>(sample.size()) != c.limit_cycle.cols()) return std::nullopt;
             if (k == 0) c.limit_cycle.resize(static_cast<Eigen::Index>(cycle.size()), static_cast<Eigen::Index>(sample.size()));
             for (std::size_t s = 0; s < sample.size(); ++s) c.limit_cycle(static_cast<Eigen::Index>(k), static_cast<Eigen::Index>(s)) = sample[s];
         }

@@ -126,8 +126,7 @@ ReadPrediction::ReadPrediction(const Prepared& prepared, readout::Correction cor
         const double rate = cell.rate;
         const double start = start_angle(instance, i);
         if (problem::predicted_settling_time(rate, std::abs(start), remaining) > prepared.rule.max_time(i)) continue;
-        constexpr double largest_softening = 0.95;  // at 1 the amplitude would vanish at the antipode
-        tokens_.push_back({rate, std::clamp(cell.softening, 0.0, largest_softening), instance.detuning(i), start});
+        tokens_.push_back({rate, std::clamp(cell.softening, 0.0, problem::largest_softening), instance.detuning(i), start});
         if (!c.dimensionless) {
             const double removed = correction == readout::Correction::offset_slope ? problem::raw_phase_error(c, drive) : c.offset_rad;
             squares += std::pow(cell.raw_error - removed, 2) + std::pow(cell.residual, 2);

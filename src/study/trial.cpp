@@ -43,7 +43,7 @@ MatrixXd start_states(const network::OscillatorNetwork& network, const Start& st
 problem::SettlingRule settling_rule(const problem::Instance& instance, const ReadoutOptions& readout) {
     constexpr double patience_drive = 0.02;        // max_periods: auto waits for this drive ratio,
     const double patience_angle = radians(179.0);  // from this far away;
-    constexpr double patience_margin = 1.25;       // injection raises the amplitude and so slows the lock, by 7 % at injection 0.2 (measured),
+    constexpr double patience_margin = 1.25;       // for what the closed form leaves out (phases far from equilibrium, detuning),
     constexpr double fit_windows = 3.0;            // and the settling fit looks back over three time constants
     constexpr double least_load = 0.1;             // full_scale mapping: rows loaded less than this are not waited for longer
     problem::SettlingRule rule;

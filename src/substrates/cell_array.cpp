@@ -115,9 +115,12 @@ double CellArray::reference_current(double amplitude, double frequency_hz) const
 problem::EnergyModel CellArray::energy_model(const problem::Calibration& calibration) const {
     const problem::CellInterface& port = design_.interface;
     const bool rail = port.supply_v > 0.0;
-    return {port.power_origin, port.power_source, rail ? port.supply_v * design_.volt_scale : amplitude(calibration),
+    return {port.power_origin,
+            port.power_source,
+            rail ? port.supply_v * design_.volt_scale : amplitude(calibration),
             rail ? "the cell's supply" : "amplitude at the port: the least supply a current driver into the swinging node needs",
-            design_.noiseless_caveat};
+            design_.noiseless_caveat,
+            design_.energy_caveat};
 }
 
 double CellArray::amplitude(const problem::Calibration& calibration) const {
@@ -267,10 +270,20 @@ problem::Problem CellArray::problem(const problem::Instance& instance, problem::
         circuit.crosspoints.push_back({c.from, c.to, strength});
         used(c.to) += strength;
     }
+    constexpr double rounding = 1e-9;  // relative
+    if (resistive && used.size() > 0 && used.maxCoeff() > (1.0 + rounding) * design_.row_conductance)
+        throw ModelError{
+            fmt::format("{}: the crosspoints of a row add up to {:.6g} S, more than row_conductance {:.6g} S. Use mapping.normalisation: row.",
+                        technology_.name, used.maxCoeff(), design_.row_conductance)};
+    if (resistive && options.crossbar == problem::Crossbar::full && (instance.deviation.array() != 0.0).any())
+        throw ModelError{
+            fmt::format("{}: crosspoints of a full crossbar do not speed up with a cell that deviates in frequency, as its own load does. Use "
+                        "crossbar: reduced with frequency_disorder.",
+                        technology_.name)};
     if (resistive && options.crossbar == problem::Crossbar::full)
         for (Eigen::Index i = 0; i < network.size(); ++i)  // the crosspoints load the cell, the dummy conductance is what is missing
             for (problem::Parameter& p : circuit.cells[static_cast<std::size_t>(i)].parameters)
-                if (p.name == design_.load_parameter) p.value = std::max(0.0, design_.row_conductance - used(i));
+                if (p.name == design_.load_parameter) p.value = std::max(0.0, design_.row_conductance - used(i));  // rounding
     return circuit;
 }
 

@@ -38,6 +38,8 @@ struct CellDesign {
     std::function<std::vector<problem::Parameter>(double phase, double deviation, double amplitude)> start;
     /// What the energy of a noiseless run leaves out, "" where thermal noise is far below the other errors.
     std::string noiseless_caveat;
+    /// What every energy of the cell leaves out, "" = nothing known.
+    std::string energy_caveat;
     /// [A^2/Hz] one-sided density of the white current noise of the cell at this temperature [K]. Empty: not modelled.
     std::function<double(double temperature)> noise_density;
 

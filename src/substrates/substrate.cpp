@@ -47,10 +47,8 @@ problem::ExactProblem exact_problem(const problem::Instance& instance, const pro
 }
 
 problem::PhaseProblem phase_problem(const problem::Instance& instance, const problem::SettlingRule& rule) {
-    constexpr double most = 0.9;  // at 1 the amplitude of a cell driven against its phase would vanish, and with it the model
-    Eigen::VectorXd softening = Eigen::VectorXd::Zero(instance.network.size());
-    if (!instance.calibration.dimensionless)
-        softening = (instance.calibration.relaxation_softening * instance.drive.rowwise().norm()).cwiseMax(0.0).cwiseMin(most);
+    Eigen::VectorXd softening(instance.network.size());
+    for (Eigen::Index i = 0; i < softening.size(); ++i) softening(i) = problem::softening_at(instance.calibration, instance.drive.row(i).norm());
     return {instance.network, instance.coupling_rate, softening, instance.detuning, instance.nominal_raw_shift, rule};
 }
 

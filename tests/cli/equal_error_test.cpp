@@ -67,7 +67,7 @@ io::Json compared(const TemporaryFolder& folder, const std::string& yaml, std::v
 
 double number(const io::Json& row, const std::string& pointer) { return row.at(io::Json::json_pointer{pointer}).get<double>(); }
 
-/// The bound: a circuit confirms the prediction within 20 %.
+/// A circuit confirms the prediction within 20 %: the bound set for this mode.
 void expect_confirmed(const io::Json& row, double target_deg) {
     const double predicted = number(row, "/equal_error/predicted/phase_rms_deg");
     EXPECT_NEAR(predicted, target_deg, 1e-6 * target_deg) << row["name"];
@@ -80,18 +80,20 @@ void expect_confirmed(const io::Json& row, double target_deg) {
 
 TEST(EqualError, CircuitsConfirmThePredictionOnTheShippedLayer) {
     const TemporaryFolder folder;
-    const io::Json json =
-        compared(folder, shipped_layer() + "substrates: [{kind: lc}, {kind: ideal}, {kind: josephson}]\nengines: [{kind: ngspice}, {kind: phase}]\n",
-                 {"--set", "layer.sequences=[1, 2, 3, 4]"});
+    const io::Json json = compared(
+        folder,
+        shipped_layer() + "substrates: [{kind: lc}, {kind: ideal}, {kind: josephson}, {kind: ring}]\nengines: [{kind: ngspice}, {kind: phase}]\n",
+        {"--set", "layer.sequences=[1, 2, 3, 4]"});
     EXPECT_EQ(json["equal"]["mode"], "error");
     EXPECT_NEAR(json["equal"]["target_deg"].get<double>(), 1.0, 1e-12);
     EXPECT_THAT(json["equal"]["formula"].get<std::string>(), HasSubstr("settling^2"));
-    ASSERT_EQ(json["rows"].size(), 5U);
+    ASSERT_EQ(json["rows"].size(), 7U);
     const io::Json& circuit = json["rows"][0];
     const io::Json& model = json["rows"][1];
     const io::Json& textbook = json["rows"][2];
     expect_confirmed(circuit, 1.0);
     expect_confirmed(json["rows"][3], 1.0);
+    expect_confirmed(json["rows"][5], 1.0);
     EXPECT_EQ(circuit["substrate"]["injection"], circuit["equal_error"]["injection"]);
     EXPECT_EQ(model["equal_error"]["predicted"], circuit["equal_error"]["predicted"]);
     // Without a circuit the ledger charges calibrated power times the read time: what the prediction did.
@@ -109,9 +111,10 @@ TEST(EqualError, CircuitsConfirmThePredictionOnTheShippedLayer) {
 
 TEST(EqualError, CircuitsConfirmThePredictionOnALayerWithRandomWeights) {
     const TemporaryFolder folder;
-    const io::Json json = compared(folder, random_layer(folder) + "substrates: [{kind: lc}]\nengines: [{kind: ngspice}]\n");
-    ASSERT_EQ(json["rows"].size(), 1U);
-    expect_confirmed(json["rows"][0], 1.0);
+    const io::Json json =
+        compared(folder, random_layer(folder) + "substrates: [{kind: lc}, {kind: cdw}]\nengines: [{kind: ngspice, points_per_period: 200}]\n");
+    ASSERT_EQ(json["rows"].size(), 2U);
+    for (const io::Json& row : json["rows"]) expect_confirmed(row, 1.0);
 }
 
 TEST(EqualError, OtherTargetsOtherReadTimes) {

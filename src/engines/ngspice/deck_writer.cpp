@@ -199,10 +199,8 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
         "* Run: ngspice -b FILE -r FILE.raw. The phase of osc_<head>_<token> is that of its fundamental V1 relative to cos(2 pi frequency t), times "
         "sign, minus offset.\n";
     if (!problem.phase_terms.empty())
-        text +=
-            "* Harmonics of order k > 1 correct it: arg V1 + sum of factor wrap(arg Vk - k arg V1 - reference), wrapped into [-pi, pi). Netlist "
-            "volts and "
-            "amperes times the scales are physical ones.\n";
+        text += "* Harmonics of order k > 1 correct it: arg V1 + sum of factor wrap(arg Vk - k arg V1 - reference), wrapped into [-pi, pi).\n";
+    if (problem.volt_scale != 1.0 || problem.ampere_scale != 1.0) text += "* Netlist volts and amperes times the scales are physical ones.\n";
     if (!problem.cells.empty() && problem.cells.front().noise_density > 0.0)
         text += "* Without the thermal noise that the run had: a deck's sources would draw other deviates.\n";
     text +=

@@ -69,7 +69,7 @@ RelaxationOscillator oscillator(const Corner& corner) {
             o.latch_time, o.largest_latch_time())};
     if (o.latch_time * o.sharpness * most_steps < o.rc_period())
         throw ModelError{fmt::format(
-            "cdw: latch_time * latch_sharpness = {:.4g} s is below {:.4g} s, {:.2g} of the period (no fixed step resolves the switching). "
+            "cdw: latch_time * latch_sharpness = {:.4g} s is below {:.4g} s, {:.2g} of the period (next to no fixed step resolves the switching). "
             "Raise latch_time.",
             o.latch_time * o.sharpness, o.rc_period() / most_steps, 1.0 / most_steps)};
     return o;

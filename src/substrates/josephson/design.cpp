@@ -94,9 +94,8 @@ CellDesign rcsj(const Corner& corner, problem::Summing /*summing*/) {
         if (faster <= 0.0) throw ModelError{"no shunt resistance is negative"};
         return {{"rshunt", resistance * faster}, {"cshunt", capacitance / (faster * faster)}};
     };
-    design.noiseless_caveat =
-        "without thermal noise, which at 4.2 K turns the phase of one period by tens of degrees, and without refrigeration: a bound that no array "
-        "reaches";
+    design.noiseless_caveat = "without thermal noise, which at 4.2 K turns the phase of one period by tens of degrees: a bound that no array reaches";
+    design.energy_caveat = "without refrigeration, which takes hundreds of watts for a watt at 4.2 K";
     design.noise_density = [resistance](double temperature) { return 4.0 * boltzmann * temperature / resistance; };
     return design;
 }
