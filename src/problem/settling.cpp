@@ -21,6 +21,15 @@ struct Windows {
     const Trajectory& trajectory;
     std::size_t length;
 
+    /// Whether the phase moves smoothly through the last `count` windows. A cell that runs at another frequency has no phase from one period to the
+    /// next; what is logged of it jumps, and its means may come to rest by chance.
+    [[nodiscard]] bool smooth(std::size_t count) const {
+        constexpr double largest_step = 0.3;  // [rad] from sample to sample; on its way in, an oscillator moves far less within its last windows
+        for (std::size_t k = trajectory.size() - count * length + 1; k < trajectory.size(); ++k)
+            if (std::abs(trajectory.phase(k) - trajectory.phase(k - 1)) > largest_step) return false;
+        return true;
+    }
+
     /// Mean phase of the window that lies `back` windows before the last one.
     [[nodiscard]] double mean(std::size_t back) const {
         const std::size_t end = trajectory.size() - back * length;
@@ -86,13 +95,13 @@ SettlingState assess(const Trajectory& trajectory, double rate, Radians remainin
             // No oscillator contracts faster than `rate`; a smaller q is a turning point or noise.
             const double x = std::min(-std::log(q), rate * length * spacing);
             result.remaining = remaining_of_exponential(now, x, windows.length);
-            if (result.remaining < remaining.value() && left_start) result.motion = Motion::settled;
+            if (result.remaining < remaining.value() && left_start && windows.smooth(3)) result.motion = Motion::settled;
             break;
         }
         const double noise = noise_share * remaining.value();
         if (length * spacing * rate >= noise_windows && std::abs(before) < noise && std::abs(now) < noise) {
             result.remaining = std::max(std::abs(before), std::abs(now));
-            if (left_start) result.motion = Motion::settled;
+            if (left_start && windows.smooth(3)) result.motion = Motion::settled;
             break;
         }
     }

@@ -36,9 +36,10 @@ struct SettlingState {
 /// - 0 < q < 0.8 and |angle left| < `remaining`; windows are doubled while q is larger, since detuned oscillators contract more slowly than `rate`;
 /// or
 /// - both differences are below remaining/4 over windows of 4/rate: the noise floor;
-/// and the phase has moved by 0.5 deg since the start or has been watched for 12/rate. Near the antipode the drift vanishes too but GROWS (q > 1);
-/// there the waiting time turns 1e-7 rad into 1 deg. The first window after the start is never used: start-up of a cell looks like a decay. Without
-/// drive (rate 0) nothing ever counts as settled. Costs one pass over the windows; `remaining` of the result is infinite where no decay is seen.
+/// and the phase moves smoothly from sample to sample, and has moved by 0.5 deg since the start or has been watched for 12/rate. Near the antipode
+/// the drift vanishes too but GROWS (q > 1); there the waiting time turns 1e-7 rad into 1 deg. The first window after the start is never used:
+/// start-up of a cell looks like a decay. Without drive (rate 0) nothing ever counts as settled. Costs one pass over the windows; `remaining` of the
+/// result is infinite where no decay is seen.
 [[nodiscard]] SettlingState assess(const Trajectory& trajectory, double rate, Radians remaining);
 
 /// Judges a trajectory that jitters (d = 2): settled when it is 24/rate old and the means of its last two thirds, each at least 8/rate long, differ

@@ -507,8 +507,10 @@
         const key = [['slowest', ink, []], ['median', '#59636e', [7, 3]], ['fastest', '#59636e', [2, 2]]];
         const curvesOf = row => at(row.charts, 'settling_curves') ?? [];
         const scaleOf = row => dimensionless(row) ? 1 : frequencyOf(row);
+        const earliest = 0.5;  // periods: a phase is the mean over one
         const [first, last] = wholeRange(
-            shown.flatMap(row => curvesOf(row).flatMap(c => c.time_s.filter((_, k) => c.angle_deg[k] > 0.01).map(t => t * scaleOf(row)))), 1.1);
+            shown.flatMap(row => curvesOf(row).flatMap(c => c.time_s.filter((_, k) => c.angle_deg[k] > 0.01).map(t => t * scaleOf(row)))
+                                     .filter(t => dimensionless(row) || t >= earliest)), 1.1);
         const low = 0.01;
         const panels = add(section, 'div', 'panels');
         for (const row of shown) {

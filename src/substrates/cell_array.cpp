@@ -81,6 +81,11 @@ void CellArray::configure(const Corner& corner) {
         coupling_rate_ = technology_.default_coupling_rate;
     }
     full_scale_ = injection_ ? *injection_ : *coupling_rate_ / design_.rate_per_injection;
+    constexpr double weakest = 1e-5;  // K/w0: a drive of 0.05 then returns a phase in 1e6 periods, and a calibration takes an hour
+    if (full_scale_ * design_.rate_per_injection < weakest)
+        throw ModelError{fmt::format(
+            "{}: K/w0 = {} = {:.4g} at full scale is below {:g} (phases would take millions of periods to settle). Raise {}.", technology_.name,
+            technology_.rate_doc, full_scale_ * design_.rate_per_injection, weakest, injection_ ? "injection" : "coupling_rate")};
     if (!technology_.injection_range.contains(full_scale_))
         throw ModelError{
             fmt::format("{}: coupling_rate {:.4g} needs injection {:.4g} (K/w0 = {} = {:.4g} injection), above {:.4g} ({}). Lower "

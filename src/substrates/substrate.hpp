@@ -50,7 +50,7 @@ struct Nonidealities {
     Kelvin temperature{0.0};          ///< of thermal noise; 0 = none
     void describe(FieldVisitor& visitor) {
         visitor.number("frequency_disorder", frequency_disorder, fraction, "sigma of df/f between cells (ideal: of the detuning in units of |h|)");
-        visitor.quantity("temperature", temperature, non_negative, "of thermal noise, 0 K = none; needs readout.read_time: fixed");
+        visitor.quantity("temperature", temperature, {0.0, 1e4}, "of thermal noise, 0 K = none; needs readout.read_time: fixed");
     }
 };
 

@@ -171,6 +171,21 @@ TEST(PredictedSettlingTime, IsZeroInsideTheBandAndInfiniteWithoutDrive) {
     EXPECT_TRUE(std::isinf(predicted_settling_time(0.0, 1.0, 0.02)));
 }
 
+TEST(Settling, NeverSeesACellThatHasNoPhaseAsSettled) {
+    // Phases drawn at random each period, as of a cell at another frequency whose harmonics mix: means of windows come to rest by chance.
+    for (std::uint32_t trial = 0; trial < 50; ++trial) {
+        const RandomStreams random{11, trial};
+        Trajectory trajectory;
+        double phase = 0.0;
+        for (int k = 0; k < 4000; ++k) {
+            phase += turn * (random.uniform(Stream::bench, static_cast<std::uint64_t>(k)) - 0.5);
+            trajectory.append(k + 0.5, std::array{phase});
+            if (k % 8 != 0) continue;
+            ASSERT_NE(assess(trajectory, 0.02, Radians{limit}).motion, Motion::settled) << trial << " " << k;
+        }
+    }
+}
+
 /// A phase that relaxes at `rate` from `start` to 0 under white noise (Ornstein-Uhlenbeck, stationary deviation `sigma`), one sample a unit of time.
 Trajectory jittering(double start, double rate, double sigma, int samples, std::uint32_t trial) {
     const RandomStreams random{5, trial};
