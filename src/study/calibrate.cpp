@@ -274,16 +274,18 @@ struct Relaxation {
     double softening;
 };
 
-/// A line in 1/rate over the drives whose rates were seen; nothing if phases return faster than the periods can show, or not as such a line.
+/// A line in 1/rate over the drives, from the weakest on, whose rates were seen; with one or two, which are the weakest, their mean. Nothing if
+/// phases return faster than the periods can show, or not as such a line.
 std::optional<Relaxation> fit_relaxation(const Eigen::VectorXd& rate) {
     std::vector<double> drive;
     std::vector<double> inverse;
     for (Eigen::Index k = 0; k < rate.size(); ++k) {
-        if (!(rate(k) > 0.0)) continue;
+        if (!(rate(k) > 0.0)) break;  // what is seen of still stronger drives is not their return, which takes less than a period
         drive.push_back(phase_error_drives[static_cast<std::size_t>(k)]);
         inverse.push_back(1.0 / rate(k));
     }
-    if (drive.size() < 3) return std::nullopt;
+    if (drive.empty()) return std::nullopt;
+    if (drive.size() < 3) return Relaxation{static_cast<double>(inverse.size()) / std::accumulate(inverse.begin(), inverse.end(), 0.0), 0.0};
     const auto n = static_cast<Eigen::Index>(drive.size());
     Eigen::MatrixXd line(n, 2);
     line.col(0).setOnes();

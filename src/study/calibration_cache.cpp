@@ -20,7 +20,7 @@ namespace {
 using problem::Calibration;
 
 /// Changes whenever calibrate() measures differently: entries of older programs are then not found.
-constexpr std::string_view procedure = "entrain.calibration/8";
+constexpr std::string_view procedure = "entrain.calibration/9";
 
 /// One list of the stored numbers serves writing and reading.
 template <class C, class Visit>
