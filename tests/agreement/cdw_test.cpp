@@ -11,13 +11,6 @@ namespace {
 using namespace entrain;
 using namespace entrain::test;
 
-/// Tokens with drive of at least `drive` that were simulated and did not settle.
-int unsettled_above(const Finished& f, double drive) {
-    int count = 0;
-    for (std::size_t i = 0; i < f.verdict.size(); ++i) count += f.verdict[i] != 6.0 && f.verdict[i] != 0.0 && f.drive[i] >= drive;
-    return count;
-}
-
 void check(const std::string& substrate, const std::string& steps, const std::vector<int>& sentences, int least_tokens) {
     const Finished cells = finish(sva_experiment(sentences, substrate, "{kind: ngspice" + steps + "}"));
     const PhaseError strong = phase_error(cells, cells.reference_phase, 0.05, 2.0);

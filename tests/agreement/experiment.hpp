@@ -86,4 +86,13 @@ inline PhaseError phase_error(const Finished& f, const std::vector<double>& agai
     return e;
 }
 
+/// Simulated tokens with at least this drive that did not settle. Verdicts as in arrays.h5.
+inline int unsettled_above(const Finished& f, double drive) {
+    constexpr double settled = 0.0;
+    constexpr double masked = 6.0;
+    int count = 0;
+    for (std::size_t i = 0; i < f.verdict.size(); ++i) count += f.verdict[i] != masked && f.verdict[i] != settled && f.drive[i] >= drive;
+    return count;
+}
+
 }  // namespace entrain::test

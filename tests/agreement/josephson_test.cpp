@@ -12,13 +12,6 @@ namespace {
 using namespace entrain;
 using namespace entrain::test;
 
-/// Tokens with drive of at least `drive` that were simulated and did not settle.
-int unsettled_above(const Finished& f, double drive) {
-    int count = 0;
-    for (std::size_t i = 0; i < f.verdict.size(); ++i) count += f.verdict[i] != 6.0 && f.verdict[i] != 0.0 && f.drive[i] >= drive;
-    return count;
-}
-
 TEST(JosephsonCircuit, ComputesAttention) {
     const Finished junctions = finish(sva_experiment(20, "{kind: josephson}", "{kind: ngspice}"));
     const PhaseError strong = phase_error(junctions, junctions.reference_phase, 0.05, 2.0);

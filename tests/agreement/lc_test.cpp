@@ -11,12 +11,6 @@ namespace {
 using namespace entrain;
 using namespace entrain::test;
 
-int unsettled_above(const Finished& f, double drive) {
-    int count = 0;
-    for (std::size_t i = 0; i < f.verdict.size(); ++i) count += f.verdict[i] != 6.0 && f.verdict[i] != 0.0 && f.drive[i] >= drive;
-    return count;
-}
-
 /// Fraction of simulated tokens with drive below `limit`.
 double fraction_below(const Finished& f, double limit) {
     int all = 0;

@@ -124,12 +124,6 @@ TEST(RingLockRange, OutsideItAnOscillatorIsUnlockedAndHasNoPhase) {
     }
 }
 
-int unsettled_above(const Finished& f, double drive) {
-    int count = 0;
-    for (std::size_t i = 0; i < f.verdict.size(); ++i) count += f.verdict[i] != 6.0 && f.verdict[i] != 0.0 && f.drive[i] >= drive;
-    return count;
-}
-
 /// Largest difference of the raw phases of settled tokens with drive >= 0.05 [deg].
 double raw_difference(const Finished& a, const Finished& b) {
     double largest = 0.0;

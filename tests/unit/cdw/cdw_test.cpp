@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
-#include <sstream>
 
 #include "cells.hpp"
 #include "core/quantity.hpp"
 #include "substrates/cdw/relaxation_oscillator.hpp"
+#include "support/subcircuit.hpp"
 
 namespace entrain::substrates::cdw {
 namespace {
@@ -44,24 +44,12 @@ problem::Calibration calibration() {
 TEST(CdwCell, GivesItsNetlistOnlyParametersThatItHasAndAllOfThem) {
     const std::vector<BenchCell> one(1);
     const problem::CircuitProblem bench = configured()->bench(one, 1.4e6, 400, calibration());
-    std::istringstream lines{bench.netlist};
-    std::string card;
-    for (std::string line; std::getline(lines, line) && card.empty();)
-        if (line.rfind(".subckt " + bench.cell.subcircuit, 0) == 0) card = line;
-    std::istringstream words{card};
-    std::vector<std::string> pins, names;
-    for (std::string word; words >> word;) {
-        const auto equals = word.find('=');
-        if (equals != std::string::npos)
-            names.push_back(word.substr(0, equals));
-        else if (word != ".subckt" && word != bench.cell.subcircuit)
-            pins.push_back(word);
-    }
-    EXPECT_EQ(pins, bench.cell.pins);
+    const test::SubcircuitCard declared = test::subcircuit_card(bench.netlist, bench.cell.subcircuit);
+    EXPECT_EQ(declared.pins, bench.cell.pins);
     std::vector<std::string> given;
     for (const auto& p : bench.parameters) given.push_back(p.name);
     for (const auto& p : bench.cells.front().parameters) given.push_back(p.name);
-    EXPECT_THAT(given, testing::UnorderedElementsAreArray(names));
+    EXPECT_THAT(given, testing::UnorderedElementsAreArray(declared.parameters));
 }
 
 TEST(CdwCell, FoldsItsLatchAtTheThresholds) {

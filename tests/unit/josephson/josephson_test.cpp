@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 
 #include "core/quantity.hpp"
 #include "junctions.hpp"
+#include "support/subcircuit.hpp"
 
 namespace entrain::substrates::josephson {
 namespace {
@@ -57,24 +57,12 @@ TEST(JosephsonCell, GivesItsNetlistOnlyParametersThatItHasAndAllOfThem) {
     measured.limit_cycle = Eigen::MatrixXd::Ones(4, 2);
     const std::vector<BenchCell> one(1);
     const problem::CircuitProblem bench = configured()->bench(one, 64e9, 50, measured);
-    std::istringstream lines{bench.netlist};
-    std::string card;
-    for (std::string line; std::getline(lines, line) && card.empty();)
-        if (line.rfind(".subckt " + bench.cell.subcircuit, 0) == 0) card = line;
-    std::istringstream words{card};
-    std::vector<std::string> pins, names;
-    for (std::string word; words >> word;) {
-        const auto equals = word.find('=');
-        if (equals != std::string::npos)
-            names.push_back(word.substr(0, equals));
-        else if (word != ".subckt" && word != bench.cell.subcircuit)
-            pins.push_back(word);
-    }
-    EXPECT_EQ(pins, bench.cell.pins);
+    const test::SubcircuitCard declared = test::subcircuit_card(bench.netlist, bench.cell.subcircuit);
+    EXPECT_EQ(declared.pins, bench.cell.pins);
     std::vector<std::string> given;
     for (const auto& p : bench.parameters) given.push_back(p.name);
     for (const auto& p : bench.cells.front().parameters) given.push_back(p.name);
-    EXPECT_THAT(given, testing::UnorderedElementsAreArray(names));
+    EXPECT_THAT(given, testing::UnorderedElementsAreArray(declared.parameters));
 }
 
 TEST(JosephsonCell, IsStatedInUnitsOf100MicrovoltsAnd100Microamperes) {

@@ -5,13 +5,13 @@
 #include <cmath>
 #include <complex>
 #include <numbers>
-#include <sstream>
 
 #include "core/error.hpp"
 #include "core/quantity.hpp"
 #include "substrates/lc/design.hpp"
 #include "substrates/lc/plugin.hpp"
 #include "support/corner.hpp"
+#include "support/subcircuit.hpp"
 
 namespace entrain::substrates::lc {
 namespace {
@@ -123,30 +123,12 @@ TEST(LcCell, GivesItsNetlistOnlyParametersThatItHas) {
         const std::vector<BenchCell> one(1);
         const problem::CircuitProblem bench = lc->bench(one, 1e9, 50, problem::Calibration{});
         // names of the .subckt card, with its continuation lines
-        std::istringstream lines{bench.netlist};
-        std::string card;
-        for (std::string line; std::getline(lines, line);) {
-            if (line.rfind(".subckt " + bench.cell.subcircuit, 0) == 0)
-                card = line;
-            else if (!card.empty() && line.rfind("+", 0) == 0)
-                card += line.substr(1);
-            else if (!card.empty())
-                break;
-        }
-        std::istringstream words{card};
-        std::vector<std::string> pins, names;
-        for (std::string word; words >> word;) {
-            const auto equals = word.find('=');
-            if (equals != std::string::npos)
-                names.push_back(word.substr(0, equals));
-            else if (word != ".subckt" && word != bench.cell.subcircuit)
-                pins.push_back(word);
-        }
-        EXPECT_EQ(pins, bench.cell.pins) << cell;
+        const test::SubcircuitCard declared = test::subcircuit_card(bench.netlist, bench.cell.subcircuit);
+        EXPECT_EQ(declared.pins, bench.cell.pins) << cell;
         std::vector<std::string> given;
         for (const auto& p : bench.parameters) given.push_back(p.name);
         for (const auto& p : bench.cells.front().parameters) given.push_back(p.name);
-        EXPECT_THAT(given, testing::UnorderedElementsAreArray(names)) << cell;
+        EXPECT_THAT(given, testing::UnorderedElementsAreArray(declared.parameters)) << cell;
     }
 }
 
