@@ -61,7 +61,8 @@ struct BenchCell {
     double drive_offset_hz = 0.0;
 };
 
-/// Rough figures before anything is measured: first guess of the calibration, durations of its runs. From formulas, not from simulation.
+/// Rough figures before anything is measured: first guess of the calibration, durations of its runs. From formulas, not from simulation; NaN where no
+/// formula says anything: the calibration then looks for them.
 struct Estimate {
     double frequency_hz = 0.0;       ///< within a factor of three
     double coupling_rate = 0.0;      ///< [rad/s] K at full scale, within a factor of two
@@ -93,7 +94,10 @@ class Substrate {
     /// to measure).
     [[nodiscard]] virtual std::string calibration_key() const { return ""; }
     [[nodiscard]] virtual Estimate estimate() const { return {}; }
-    /// Full-scale reference current [A] of a cell whose free amplitude at the read port is `amplitude` and whose frequency is `frequency_hz`.
+    /// Whether cells can be started at any phase of their limit cycle; if not, circuits warm up first (CircuitProblem::warm_up_periods).
+    [[nodiscard]] virtual bool presets_start() const { return true; }
+    /// Full-scale reference current [A], NaN if only a measurement can tell (then it makes K/w0 the injection), of a cell whose free amplitude at the
+    /// read port is `amplitude` and whose frequency is `frequency_hz`.
     [[nodiscard]] virtual double reference_current(double amplitude, double frequency_hz) const;
     /// Injected full-scale current over reference current.
     [[nodiscard]] virtual double injection() const { return 0.0; }

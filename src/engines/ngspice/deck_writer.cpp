@@ -67,8 +67,10 @@ std::string options_line(const problem::CircuitProblem& problem) {
     // trtol switches the local-error step control off, so that every step is the same: it would change the numerical frequency between free and
     // locked runs. The others stand here so that no start file changes them.
     const problem::Integration& rule = problem.integration;
-    return fmt::format(".options method={} reltol={} abstol={} vntol={} trtol=1e6", word(rule.method), number(rule.reltol), number(rule.abstol),
-                       number(rule.vntol));
+    std::string line = fmt::format(".options method={} reltol={} abstol={} vntol={} trtol=1e6", word(rule.method), number(rule.reltol),
+                                   number(rule.abstol), number(rule.vntol));
+    if (problem.dialect.geometry_scale != 1.0) line += fmt::format(" scale={}", number(problem.dialect.geometry_scale));
+    return line;
 }
 
 /// Instance parameters: the common ones, each replaced by the cell's own of the same name.
@@ -134,6 +136,7 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
         const auto node = node_of(k);
         netlist.lines.push_back(instance(problem, cell, std::to_string(k), node));
         Signal signal;
+        signal.clock_shift = cell.clock_shift;
         if (port.read_plus != "0") signal.plus = node(port.read_plus);
         if (port.read_minus != "0") signal.minus = node(port.read_minus);
         if (!port.supply_pin.empty()) {
@@ -153,13 +156,14 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
             // No dc value: ngspice 39 crashes on `dc v external`.
             netlist.lines.push_back(fmt::format("i{} {} {} external", netlist.sources.size(), node(port.inject_minus), node(port.inject_plus)));
             const double noise_rms = std::sqrt(0.5 * cell.noise_density / problem::step_s(problem));  // [A]
+            const std::complex<double> injection = cell.injection * std::polar(1.0, -cell.clock_shift);
             netlist.sources.push_back(
-                {(reduced ? cell.injection : 0.0) / problem.ampere_scale, cell.drive_offset_hz, noise_rms / problem.ampere_scale, cell.noise_seed});
+                {(reduced ? injection : 0.0) / problem.ampere_scale, cell.drive_offset_hz, noise_rms / problem.ampere_scale, cell.noise_seed});
         }
     }
     if (problem.recorded_periods > 0)
         for (std::size_t k = 0; k < cells.size(); ++k)
-            for (const problem::StateNode& state : port.states) netlist.signals.push_back({node_of(k)(state.pin), "", Power::none, "", 0.0});
+            for (const problem::StateNode& state : port.states) netlist.signals.push_back({node_of(k)(state.pin), "", Power::none, "", 0.0, 0.0});
     if (problem.crossbar == problem::Crossbar::full) {
         std::set<std::uint32_t> anchors;
         for (const problem::Crosspoint& c : problem.crosspoints) {
@@ -174,7 +178,8 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
             netlist.lines.push_back(fmt::format("va{0} a{0} 0 {1}", a, cosine(problem, number(problem.reference_hz), problem.anchors[a].phase)));
     }
     netlist.lines.push_back(options_line(problem));
-    netlist.lines.push_back(fmt::format(".tran {0} {1} 0 {0} uic", number(problem::step_s(problem)), number(stop_time)));
+    const double end = stop_time + problem.warm_up_periods / problem.reference_hz;
+    netlist.lines.push_back(fmt::format(".tran {0} {1} 0 {0} uic", number(problem::step_s(problem)), number(end)));
     netlist.lines.push_back(".save none");
     netlist.lines.push_back(".end");
     return netlist;
@@ -195,9 +200,11 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
         "\"volt_scale\": {}, \"ampere_scale\": {}}}\n",
         number(problem.reference_hz), harmonics, number(readout.offset_rad), number(readout.slope_rad), problem::offset_drive, readout.sign,
         number(problem.volt_scale), number(problem.ampere_scale));
-    text +=
-        "* Run: ngspice -b FILE -r FILE.raw. The phase of osc_<head>_<token> is that of its fundamental V1 relative to cos(2 pi frequency t), times "
-        "sign, minus offset.\n";
+    text += "* The phase of osc_<head>_<token> is that of its fundamental V1 relative to cos(2 pi frequency t), times sign, minus offset.\n";
+    text += problem.dialect.behavior.empty() ? "* Run: ngspice -b FILE -r FILE.raw\n"
+                                             : fmt::format("* Run: ngspice -D ngbehavior={} -b FILE -r FILE.raw\n", word(problem.dialect.behavior));
+    if (problem.warm_up_periods > 0)
+        text += "* Cells start as their netlist says, not at the start phases of the run: they settle at the same phases, at other times.\n";
     if (!problem.phase_terms.empty())
         text += "* Harmonics of order k > 1 correct it: arg V1 + sum of factor wrap(arg Vk - k arg V1 - reference), wrapped into [-pi, pi).\n";
     if (problem.volt_scale != 1.0 || problem.ampere_scale != 1.0) text += "* Netlist volts and amperes times the scales are physical ones.\n";

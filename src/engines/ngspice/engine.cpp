@@ -114,6 +114,7 @@ class ChunkRun {
                   problem::step_s(problem_),
                   std::move(harmonics),
                   {}};
+        load.warm_up = problem_.warm_up_periods * period_;
         const std::unique_ptr<io::RawWriter> waves = open_waves(load);
         std::vector<double> recorded;
         if (problem_.recorded_periods > 0) {
