@@ -96,10 +96,10 @@ double find_frequency(const Bench& bench) {
 
 /// Time [s] in which the swing comes within e^-1 of its final value, of an oscillation of about `frequency` [Hz].
 double find_relaxation(const Bench& bench, double frequency) {
-    constexpr double near = 1e-3;            // of the final swing
+    constexpr double near = 1e-3;  // of the final swing
     const double time_constants = std::log(1.0 / near);
     constexpr int block = problem::grid_periods;  // the largest of so many periods misses the peak between two points by 3e-5
-    constexpr double over = 0.7;             // of the run: what is within `near` of its end for the rest of it has settled
+    constexpr double over = 0.7;                  // of the run: what is within `near` of its end for the rest of it has settled
     const std::array<BenchCell, 1> cell{};
     for (int periods = 8 * block; periods <= 1 << 16; periods *= 4) {
         const auto free = bench.simulate(cell, frequency, bench.points_per_period, {}, periods / frequency, periods);
@@ -107,7 +107,8 @@ double find_relaxation(const Bench& bench, double frequency) {
         std::vector<double> swings;
         std::size_t begin = 0;
         for (int b = 1; b * block <= periods; ++b) {
-            const auto after = std::lower_bound(recording.time.begin() + static_cast<std::ptrdiff_t>(begin), recording.time.end(), b * block / frequency);
+            const auto after =
+                std::lower_bound(recording.time.begin() + static_cast<std::ptrdiff_t>(begin), recording.time.end(), b * block / frequency);
             const auto end = static_cast<std::size_t>(after - recording.time.begin());
             if (end == begin) break;
             const auto [low, high] = swing_of(std::span{recording.read}.subspan(begin, end - begin));
@@ -119,7 +120,8 @@ double find_relaxation(const Bench& bench, double frequency) {
         if (static_cast<double>(moving) <= over * static_cast<double>(swings.size()))
             return static_cast<double>(block) * static_cast<double>(moving + 1) / frequency / time_constants;
     }
-    throw ModelError{fmt::format("{}: the amplitude near {:.4g} Hz does not come to rest within {} periods", bench.substrate.cell(), frequency, 1 << 16)};
+    throw ModelError{
+        fmt::format("{}: the amplitude near {:.4g} Hz does not come to rest within {} periods", bench.substrate.cell(), frequency, 1 << 16)};
 }
 
 }  // namespace
@@ -172,7 +174,8 @@ double rate_per_ampere(const Bench& bench, const problem::Calibration& calibrati
         }
         if (std::abs(sum) > least_turn) return std::abs(sum) / (time * current);
     }
-    throw ModelError{fmt::format("{}: no current up to {:g} A into its inject port turns its phase. Is it the right pin?", bench.substrate.cell(), strongest)};
+    throw ModelError{
+        fmt::format("{}: no current up to {:g} A into its inject port turns its phase. Is it the right pin?", bench.substrate.cell(), strongest)};
 }
 
 }  // namespace entrain::study

@@ -81,6 +81,11 @@ void CellArray::configure(const Corner& corner) {
         coupling_rate_ = technology_.default_coupling_rate;
     }
     full_scale_ = injection_ ? *injection_ : *coupling_rate_ / design_.rate_per_injection;
+    if (!std::isfinite(full_scale_))
+        throw UserError{
+            "substrate: injection is missing (expected full-scale current over reference_current: what coupling_rate it gives is not known before it "
+            "is "
+            "measured)"};
     constexpr double weakest = 1e-5;  // K/w0: a drive of 0.05 then returns a phase in 1e6 periods, and a calibration takes an hour
     if (full_scale_ * design_.rate_per_injection < weakest)
         throw ModelError{fmt::format(

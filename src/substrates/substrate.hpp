@@ -1,6 +1,7 @@
 #pragma once
 #include <Eigen/Core>
 #include <complex>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <span>
@@ -44,6 +45,24 @@ struct Mapping {
     }
 };
 
+/// Files of the user's own, for a substrate that is made of them.
+struct UserFiles {
+    struct Models {
+        std::filesystem::path file;
+        std::string section;  ///< "" = `corner`, or the whole file if that is empty too
+    };
+    std::filesystem::path folder;    ///< relative names are relative to it
+    std::vector<Models> models;      ///< device files
+    std::filesystem::path pdk_root;  ///< "" = none
+    std::string corner;
+};
+
+/// What a substrate took from them.
+struct UserFilesRead {
+    std::string sha256;                   ///< over the contents of all files
+    std::vector<std::string> parameters;  ///< of the cell, which substrate.parameters may set
+};
+
 /// Deviations of real hardware. All off by default.
 struct Nonidealities {
     double frequency_disorder = 0.0;  ///< sigma of df/f (ideal: of the detuning in units of |h|)
@@ -81,8 +100,13 @@ class Substrate {
     /// Parameters of the corner file; empty if the substrate has none.
     [[nodiscard]] virtual std::vector<ParameterSpec> parameters() const { return {}; }
 
-    /// Takes options as read and the corner's parameters. ModelError naming the inequality that fails, with its numbers, if the cell cannot
-    /// oscillate.
+    /// Whether the substrate is made of the user's own files instead of a corner file of models/.
+    [[nodiscard]] virtual bool from_user_files() const { return false; }
+    /// Reads them, before configure(). UserError at their lines, or without a place for an option that does not fit them.
+    [[nodiscard]] virtual UserFilesRead read_files(const UserFiles& /*files*/) { return {}; }
+
+    /// Takes options as read and the corner's parameters (those of substrate.parameters for user files). ModelError naming the inequality that fails,
+    /// with its numbers, if the cell cannot oscillate.
     virtual void configure(const Corner& corner) = 0;
 
     [[nodiscard]] virtual bool dimensionless() const { return false; }
