@@ -25,12 +25,14 @@ struct Ports {
     std::string read;
     std::string supply;
     std::string ground;
+    std::string open;
 
     void describe(FieldVisitor& v) {
         v.text("inject", inject, "pin into which current is injected, or two: into the first, out of the second");
         v.text("read", read, "pin whose voltage's fundamental is the phase, or two: first minus second");
         v.text("supply", supply, "pin of the positive supply, one ideal source per cell; without one the cell's own power is not known");
         v.text("ground", ground, "pins at ground");
+        v.text("open", open, "pins left open");
     }
 };
 
@@ -137,14 +139,15 @@ void UserArray::choose_subcircuit(const spice::Library& library) {
     for (const spice::Subcircuit& s : all) {
         const auto has = [&](const std::string& pin) { return std::ranges::find(s.pins, pin) != s.pins.end(); };
         bool fits = true;
-        for (const std::string* port : {&ports_.inject, &ports_.read, &ports_.supply, &ports_.ground})
+        for (const std::string* port : {&ports_.inject, &ports_.read, &ports_.supply, &ports_.ground, &ports_.open})
             for (const std::string& pin : words_of(*port)) fits = fits && (pin == "0" || has(pin));
         if (fits) fitting.push_back(s);
     }
     if (all.size() > 1 && fitting.size() != 1)
-        throw UserError{fmt::format("substrate.subcircuit: {} has several subcircuits ({}), {} of which have the pins that ports names (expected the "
-                                    "name of the cell)",
-                                    netlist_, fmt::join(names, ", "), fitting.size())};
+        throw UserError{
+            fmt::format("substrate.subcircuit: {} has several subcircuits ({}), {} of which have the pins that ports names (expected the "
+                        "name of the cell)",
+                        netlist_, fmt::join(names, ", "), fitting.size())};
     subcircuit_ = all.size() == 1 ? all.front() : fitting.front();
 }
 
@@ -169,12 +172,14 @@ void UserArray::connect() {
     };
     interface_ = {};
     interface_.subcircuit = subcircuit_.name;
-    if (!is_word(subcircuit_.name)) throw UserError{subcircuit_.where, fmt::format("subcircuit '{}': letters, digits and _ are expected", subcircuit_.name)};
+    if (!is_word(subcircuit_.name))
+        throw UserError{subcircuit_.where, fmt::format("subcircuit '{}': letters, digits and _ are expected", subcircuit_.name)};
     std::tie(interface_.inject_plus, interface_.inject_minus) = pair_of(ports_.inject, "inject");
     std::tie(interface_.read_plus, interface_.read_minus) = pair_of(ports_.read, "read");
     if (const auto supply = words_of(ports_.supply); !supply.empty()) {
         if (supply.size() > 1) throw UserError{fmt::format("substrate.ports.supply is '{}' (expected one pin)", ports_.supply)};
-        if (!(supply_voltage_.value() > 0.0)) throw UserError{"substrate.supply_voltage is missing (expected the voltage at ports.supply, for example 1.2 V)"};
+        if (!(supply_voltage_.value() > 0.0))
+            throw UserError{"substrate.supply_voltage is missing (expected the voltage at ports.supply, for example 1.2 V)"};
         interface_.supply_pin = place_of(supply.front(), "supply");
         interface_.supply_v = supply_voltage_.value();
         for (const std::string* other : {&interface_.inject_plus, &interface_.read_plus})
@@ -183,13 +188,19 @@ void UserArray::connect() {
     }
     std::vector<std::string> grounded;
     for (const std::string& pin : words_of(ports_.ground)) grounded.push_back(place_of(pin, "ground"));
+    std::vector<std::string> open;
+    for (const std::string& pin : words_of(ports_.open)) open.push_back(place_of(pin, "open"));
     for (const std::string& pin : subcircuit_.pins) {
         const std::string place = place_of(pin, "");
         const bool ground = std::ranges::find(grounded, place) != grounded.end();
-        const auto used = {interface_.inject_plus, interface_.inject_minus, interface_.read_plus, interface_.read_minus, interface_.supply_pin};
+        std::vector<std::string> used = open;
+        for (const std::string& port :
+             {interface_.inject_plus, interface_.inject_minus, interface_.read_plus, interface_.read_minus, interface_.supply_pin})
+            used.push_back(port);
         if (!ground && std::ranges::find(used, place) == used.end())
-            throw UserError{fmt::format("substrate.ports: pin '{}' of subcircuit {} is not connected (expected it in inject, read, supply or ground)", pin,
-                                        subcircuit_.name)};
+            throw UserError{
+                fmt::format("substrate.ports: pin '{}' of subcircuit {} is not connected (expected it in inject, read, supply, ground or open)", pin,
+                            subcircuit_.name)};
         interface_.pins.push_back(ground ? "0" : place);
     }
     interface_.power_source = interface_.supply_pin.empty() ? "not known: the cell names no supply pin" : "current of the cell's supply pin";
@@ -215,8 +226,9 @@ UserFilesRead UserArray::read_files(const UserFiles& files) {
         for (const spice::SourceFile& file : library.files) sums += file.sha256 + "\n";
         if (library.scale == 1.0) continue;
         if (scale_ != 1.0 && scale_ != library.scale)
-            throw UserError{Location{library.files.front().path.string()},
-                            fmt::format(".options scale={:g} contradicts scale={:g} of another file (the simulator knows one)", library.scale, scale_)};
+            throw UserError{
+                Location{library.files.front().path.string()},
+                fmt::format(".options scale={:g} contradicts scale={:g} of another file (the simulator knows one)", library.scale, scale_)};
         scale_ = library.scale;
     }
     read.sha256 = sha256(sums);
