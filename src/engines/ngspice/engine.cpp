@@ -113,8 +113,10 @@ class ChunkRun {
                   std::max(limit + 1.0, shortest_run) * period_,
                   problem::step_s(problem_),
                   std::move(harmonics),
+                  {},
                   {}};
         load.warm_up = problem_.warm_up_periods * period_;
+        load.behavior = problem_.dialect.behavior;
         const std::unique_ptr<io::RawWriter> waves = open_waves(load);
         std::vector<double> recorded;
         if (problem_.recorded_periods > 0) {
@@ -127,7 +129,7 @@ class ChunkRun {
         Status status = worker.load(load, patience);
         double done = 0.0;
         double next = judge_periods(std::vector<bool>(cells_.size(), false));
-        while (status.category.empty()) {
+        while (!failed(status)) {
             done = std::min(done + next, limit);
             status = worker.advance({done * period_, {}}, patience, [&](std::span<const double> points) {
                 const std::size_t width = load.waves.size() + 1;
@@ -140,7 +142,7 @@ class ChunkRun {
             });
             take(worker.read(patience), load, logs, done);
             fraction_ = std::max(fraction_.load(), done / limit);
-            if (!status.category.empty() || done >= limit) break;
+            if (failed(status) || done >= limit) break;
             if (problem_.fixed_time) continue;
             std::vector<bool> over;
             for (std::size_t k = 0; k < cells_.size(); ++k) over.push_back(judge(logs[k], k));
@@ -149,7 +151,7 @@ class ChunkRun {
         }
         outcome.periods = done;
         outcome.points = static_cast<double>(status.points);
-        if (!status.category.empty()) {
+        if (failed(status)) {
             outcome.failure = problem::Failure{status.category, status.message, number_, {cells_.begin(), cells_.end()}};
             return outcome;
         }

@@ -4,6 +4,7 @@
 #include <ngspice/sharedspice.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <complex>
@@ -38,6 +39,8 @@ struct Places {
 struct Simulator::State {
     Waves send_waves;
     std::string version;
+
+    std::optional<std::string> behavior;  ///< of the first circuit
 
     // The circuit.
     Load load;
@@ -77,6 +80,14 @@ namespace {
 void command(const char* text) {
     std::string copy{text};  // the library wants to write into it
     ngSpice_Command(copy.data());
+}
+
+/// Whether the text consists of ngspice's compatibility modes, one after another. It becomes part of a command, where nearly every other text is
+/// dangerous; ngspice itself takes any text without a word and looks for the modes in it.
+bool is_behavior(std::string_view text) {
+    if (text.empty()) return true;
+    constexpr std::array<std::string_view, 10> modes = {"a", "eg", "hs", "ki", "ll", "lt", "ps", "s3", "spe", "xs"};
+    return std::ranges::any_of(modes, [&](std::string_view mode) { return text.starts_with(mode) && is_behavior(text.substr(mode.size())); });
 }
 
 int send_char(char* text, int /*ident*/, void* user) {
@@ -209,7 +220,7 @@ bool Simulator::State::said(std::string_view text) const {
     return std::ranges::any_of(errors, [&](const std::string& line) { return line.find(text) != std::string::npos; });
 }
 
-Status Simulator::State::failure(std::string category) const { return {std::move(category), first_errors(), false, time, points}; }
+Status Simulator::State::failure(std::string category) const { return {std::move(category), first_errors(), time, points}; }
 
 /// ngspice returns success for nearly every failure, so a run is judged by what it left behind; texts only name the kind.
 Status Simulator::State::outcome() const {
@@ -228,7 +239,7 @@ Status Simulator::State::outcome() const {
         return status;
     }
     const bool finished = time >= load.stop_time - (load.stop_time + load.warm_up) * end_tolerance;
-    if (finished || time >= pause_at) return {"", "", finished, time, points};
+    if (finished || time >= pause_at) return {finished ? "ok" : "stopped", "", time, points};
     return failure(said("imestep too small") ? "timestep" : "incomplete");
 }
 
@@ -261,6 +272,13 @@ Status Simulator::load(Load load) {
     s.points = 0;
     s.time = 0.0;
     s.clock_time = -1.0;
+    if (!is_behavior(s.load.behavior))
+        return {"parse", fmt::format("ngbehavior: '{}' is no combination of a, eg, hs, ki, ll, lt, ps, s3, spe, xs", s.load.behavior), 0.0, 0};
+    // Modes are never reset completely, so numbers would depend on what a worker did before.
+    if (s.behavior && *s.behavior != s.load.behavior)
+        return {"parse", fmt::format("ngbehavior: this worker has '{}' and cannot change to '{}'", *s.behavior, s.load.behavior), 0.0, 0};
+    if (!s.behavior && !s.load.behavior.empty()) command(("set ngbehavior=" + s.load.behavior).c_str());
+    s.behavior = s.load.behavior;
     // A line with a line break inside would be joined silently with the next one.
     for (const std::string& line : s.load.lines)
         if (line.find_first_of(std::string_view{"\r\n\0", 3}) != std::string::npos) return s.failure("parse");
@@ -270,7 +288,7 @@ Status Simulator::load(Load load) {
     ngSpice_Circ(cards.data());
     if (s.detach) return s.failure("exit");
     if (s.said("No circuit loaded") || s.said("unknown subckt") || s.said("Error") || s.said("ERROR")) return s.failure("parse");
-    return {};
+    return {"ok", "", 0.0, 0};
 }
 
 Status Simulator::advance(const Advance& advance) {
@@ -317,7 +335,7 @@ Status Simulator::finish() {
     command("destroy all");  // plots would pile up and slow the next runs
     command("remcirc");
     state_->running = false;
-    return {"", "", false, state_->time, state_->points};
+    return {"ok", "", state_->time, state_->points};
 }
 
 }  // namespace entrain::engines::ngspice
