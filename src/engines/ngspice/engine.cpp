@@ -114,9 +114,8 @@ class ChunkRun {
                   problem::step_s(problem_),
                   std::move(harmonics),
                   {},
-                  {}};
-        load.warm_up = problem_.warm_up_periods * period_;
-        load.behavior = problem_.dialect.behavior;
+                  problem_.warm_up_periods * period_,
+                  problem_.dialect.behavior};
         const std::unique_ptr<io::RawWriter> waves = open_waves(load);
         std::vector<double> recorded;
         if (problem_.recorded_periods > 0) {
