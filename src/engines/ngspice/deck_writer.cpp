@@ -11,6 +11,8 @@
 
 #include "core/error.hpp"
 #include "problem/calibration.hpp"
+#include "spice/card.hpp"
+#include "spice/library.hpp"
 
 namespace entrain::engines::ngspice {
 
@@ -37,30 +39,36 @@ std::string title(const problem::CircuitProblem& problem) {
     return text;
 }
 
-/// Lines of the cell file. ngspice runs `.control` sections and comments that begin with `*#` when it reads them, and include cards open any file.
-std::vector<std::string> cell_lines(const problem::CircuitProblem& problem) {
-    static const std::set<std::string> harmless = {".subckt", ".ends", ".model", ".param", ".func", ".ic", ".nodeset"};
-    std::vector<std::string> lines;
+/// Cards of the cell file, without its comments. ngspice runs `.control` sections and comments that begin with `*#` when it reads them, and include
+/// cards open any file: whatever the text went through before, each card is held against the whitelist once more.
+std::vector<std::string> cell_cards(const problem::CircuitProblem& problem) {
+    const std::string text = spice::with_plain_line_ends(problem.netlist);
+    std::vector<std::string> cards;
+    spice::CardReader reader{text};
+    while (const auto raw = reader.next()) {
+        std::string card = spice::canonical(raw->text);
+        const std::string refusal = raw->problem.empty() ? spice::refusal(card) : raw->problem;
+        if (!refusal.empty()) throw ModelError{fmt::format("netlist of the cell, line {}: {}.", raw->line, refusal)};
+        cards.push_back(std::move(card));
+    }
+    return cards;
+}
+
+/// Text of the cell file with its comments, but for those that ngspice would run.
+std::string cell_text(const problem::CircuitProblem& problem) {
+    static_cast<void>(cell_cards(problem));
+    const std::string text = spice::with_plain_line_ends(problem.netlist);
+    std::string kept;
     std::size_t begin = 0;
-    while (begin < problem.netlist.size()) {
-        const std::size_t end = std::min(problem.netlist.find_first_of("\r\n", begin), problem.netlist.size());
-        const std::string line = problem.netlist.substr(begin, end - begin);
+    while (begin < text.size()) {
+        const std::size_t end = std::min(text.find('\n', begin), text.size());
+        const std::string line = text.substr(begin, end - begin);
         begin = end + 1;
         const std::size_t first = line.find_first_not_of(" \t");
-        if (first == std::string::npos) continue;
-        if (line[first] == '*') {
-            if (line.find('#') == std::string::npos) lines.push_back(line);
-            continue;
-        }
-        const std::string card = lower_case(line.substr(first, line.find_first_of(" \t", first) - first));
-        if ((card.front() == '.' && !harmless.contains(card)) || line.find('`') != std::string::npos)
-            throw ModelError{
-                fmt::format("netlist of the cell: '{}' is refused (a cell defines subcircuits, models, parameters, functions and initial conditions, "
-                            "and opens no other file).",
-                            card)};
-        lines.push_back(line);
+        if (first == std::string::npos || (line[first] == '*' && line.find('#') != std::string::npos)) continue;
+        kept += line + "\n";
     }
-    return lines;
+    return kept;
 }
 
 std::string options_line(const problem::CircuitProblem& problem) {
@@ -123,8 +131,7 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
     const problem::CellInterface& port = problem.cell;
     Netlist netlist;
     netlist.lines.push_back(title(problem));
-    for (std::string& line : cell_lines(problem))
-        if (line[line.find_first_not_of(" \t")] != '*') netlist.lines.push_back(std::move(line));
+    for (std::string& card : cell_cards(problem)) netlist.lines.push_back(std::move(card));
 
     const auto node_of = [](std::size_t k) {
         return [k](const std::string& pin) { return pin == "0" ? pin : fmt::format("c{}_{}", k, lower_case(word(pin))); };
@@ -217,7 +224,7 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
     text += fmt::format(".param stop_s={}   $ [s]\n", number(stop));
     text += fmt::format(".param save_from_s={}   $ [s]\n", number(save_from));
     if (!port.supply_pin.empty()) text += fmt::format(".param supply_v={}   $ [V]\n", number(port.supply_v));
-    for (const std::string& line : cell_lines(problem)) text += line + "\n";
+    text += cell_text(problem);
 
     std::string saved;
     std::vector<std::string> plus_nodes;
