@@ -280,7 +280,13 @@ ChunkOutcome NgspiceEngine::solve_chunk(const ChunkRun& chunk, std::span<const s
         bool lost = false;
         try {
             outcome = chunk.simulate(*worker, deadline_);
-            if (!outcome.failure) return outcome;
+            if (!outcome.failure) {
+                if (worker->worn_out()) {
+                    cpu_s += worker->stop();
+                    worker.reset();
+                }
+                return outcome;
+            }
         } catch (const WorkerLost& e) {
             outcome.failure = problem::Failure{e.category(), e.what(), number, {cells.begin(), cells.end()}};
             lost = true;

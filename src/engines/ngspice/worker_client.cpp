@@ -33,7 +33,7 @@ constexpr auto poll_interval = std::chrono::milliseconds{100};  // how soon Ctrl
 constexpr auto last_breath = std::chrono::seconds{1};           // from the end of a connection to the end of its process: microseconds
 constexpr std::size_t longest_message = 4096;                   // the worker cuts its messages to 8 lines of 300 characters
 // A worker starts with 10 MB and each netlist leaves 5 kB; more is what a large one left behind, and a new worker costs a few milliseconds.
-constexpr std::uint64_t worn_out_bytes = 100'000'000;
+constexpr std::uint64_t worn_out_bytes = 64'000'000;
 
 constexpr std::array<std::string_view, 10> categories = {"ok",       "stopped", "parse",      "no_circuit", "operating_point",
                                                          "timestep", "empty",   "not_finite", "incomplete", "exit"};
@@ -186,7 +186,7 @@ WorkerLost Worker::post_mortem() {
     // A process closes its descriptors a moment before it can be waited for.
     for (auto waited = std::chrono::milliseconds{0}; waited < last_breath && !(status = reap(WNOHANG)); ++waited)
         std::this_thread::sleep_for(std::chrono::milliseconds{1});
-    std::string cause = "closed its connection";
+    std::string cause = "broke its connection";
     if (status && WIFSIGNALED(*status)) {
         const int signal = WTERMSIG(*status);
         if (signal == SIGSYS)

@@ -220,7 +220,11 @@ bool Simulator::State::said(std::string_view text) const {
     return std::ranges::any_of(errors, [&](const std::string& line) { return line.find(text) != std::string::npos; });
 }
 
-Status Simulator::State::failure(std::string category) const { return {std::move(category), first_errors(), time, points}; }
+Status Simulator::State::failure(std::string category) const {
+    std::string message = first_errors();
+    if (said("can't allocate")) message = "the simulator met its memory limit\n" + message;
+    return {std::move(category), std::move(message), time, points};
+}
 
 /// ngspice returns success for nearly every failure, so a run is judged by what it left behind; texts only name the kind.
 Status Simulator::State::outcome() const {
