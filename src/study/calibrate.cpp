@@ -128,9 +128,14 @@ FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& 
         substrate.cell(), reference, frequency_agreement, max_frequency_rounds)};
 }
 
-/// Frequency at step -> 0 from three steps: the error of the trapezoidal rule is a series in h^2 (Neville's scheme).
-double extrapolated_frequency(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c,
-                              const engines::RunOptions& run) {
+struct FinerFrequencies {
+    double half_step_hz;
+    double physical_hz;  ///< step -> 0
+};
+
+/// Frequency at half the step, and at step -> 0 from three steps: the error of the trapezoidal rule is a series in h^2 (Neville's scheme).
+FinerFrequencies finer_frequencies(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c,
+                                   const engines::RunOptions& run) {
     std::array<double, 3> f{c.frequency_at_step_hz};
     std::array<double, 3> h2{};  // in units of the squared period
     for (std::size_t k = 0; k < f.size(); ++k) {
@@ -138,9 +143,10 @@ double extrapolated_frequency(const substrates::Substrate& substrate, const engi
         h2[k] = std::pow(problem::steps_per_period(finer), -2.0);
         if (k > 0) f[k] = free_run(substrate, engine, f[k - 1], finer, c, run).frequency_hz;
     }
+    const double half_step_hz = f.back();
     for (std::size_t order = 1; order < f.size(); ++order)
         for (std::size_t k = f.size() - 1; k >= order; --k) f[k] += (f[k] - f[k - 1]) * h2[k] / (h2[k - order] - h2[k]);
-    return f.back();
+    return {half_step_hz, f.back()};
 }
 
 /// States of a free cell over one period out of its recording, [samples x states], sample k at phase 2 pi k/samples. The recording spans the periods
@@ -448,11 +454,12 @@ Calibration calibrate(const substrates::Substrate& substrate, const engines::Eng
     c.reference_current_a = substrate.reference_current(c.amplitude, c.frequency_at_step_hz);
     c.coupling_rate = estimate.coupling_rate;
     DrivenCells seen;
-    double physical_hz = 0.0;
+    FinerFrequencies finer{};
     both(
         run.jobs, [&] { seen = drive_cells(substrate, engine, points, c, estimate.coupling_rate, quiet); },
-        [&] { physical_hz = extrapolated_frequency(substrate, engine, points, c, quiet); });
-    c.frequency_hz = physical_hz;
+        [&] { finer = finer_frequencies(substrate, engine, points, c, quiet); });
+    c.frequency_hz = finer.physical_hz;
+    c.frequency_at_half_step_hz = finer.half_step_hz;
     tell(0.5);
 
     const std::optional<Relaxation> relaxation = fit_relaxation(seen.rate);
