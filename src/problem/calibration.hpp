@@ -13,9 +13,10 @@ namespace entrain::problem {
 /// What is measured once per (substrate, corner, cell, injection, options) on the netlist that is simulated. NaN = does not apply (ideal).
 struct Calibration {
     bool dimensionless = true;
-    double frequency_hz = std::numeric_limits<double>::quiet_NaN();          ///< free-running, step -> 0 (extrapolated)
-    double frequency_at_step_hz = std::numeric_limits<double>::quiet_NaN();  ///< free-running at the step of the run: the anchors' frequency
-    double amplitude = std::numeric_limits<double>::quiet_NaN();             ///< of the fundamental at the read port, in amplitude_unit
+    double frequency_hz = std::numeric_limits<double>::quiet_NaN();               ///< free-running, step -> 0 (extrapolated)
+    double frequency_at_step_hz = std::numeric_limits<double>::quiet_NaN();       ///< free-running at the step of the run: the anchors' frequency
+    double frequency_at_half_step_hz = std::numeric_limits<double>::quiet_NaN();  ///< free-running at twice the points per period
+    double amplitude = std::numeric_limits<double>::quiet_NaN();                  ///< of the fundamental at the read port, in amplitude_unit
     std::string amplitude_unit;
     double power_w = std::numeric_limits<double>::quiet_NaN();              ///< free-running, per oscillator
     double reference_current_a = std::numeric_limits<double>::quiet_NaN();  ///< what `injection` is a fraction of

@@ -91,8 +91,13 @@ FreeRun free_run(const Bench& bench, double guess_hz, int points, const Calibrat
         bench.substrate.cell(), reference, frequency_agreement, max_frequency_rounds)};
 }
 
-/// Frequency at step -> 0 from three steps: the error of the trapezoidal rule is a series in h^2 (Neville's scheme).
-double extrapolated_frequency(const Bench& bench, const Calibration& c) {
+struct FinerFrequencies {
+    double half_step_hz;
+    double physical_hz;  ///< step -> 0
+};
+
+/// Frequency at half the step, and at step -> 0 from three steps: the error of the trapezoidal rule is a series in h^2 (Neville's scheme).
+FinerFrequencies finer_frequencies(const Bench& bench, const Calibration& c) {
     const int points = bench.points_per_period;
     std::array<double, 3> f{c.frequency_at_step_hz};
     std::array<double, 3> h2{};  // in units of the squared period
@@ -101,9 +106,10 @@ double extrapolated_frequency(const Bench& bench, const Calibration& c) {
         h2[k] = std::pow(problem::steps_per_period(finer), -2.0);
         if (k > 0) f[k] = free_run(bench, f[k - 1], finer, c).frequency_hz;
     }
+    const double half_step_hz = f.back();
     for (std::size_t order = 1; order < f.size(); ++order)
         for (std::size_t k = f.size() - 1; k >= order; --k) f[k] += (f[k] - f[k - 1]) * h2[k] / (h2[k - order] - h2[k]);
-    return f.back();
+    return {half_step_hz, f.back()};
 }
 
 /// States of a free cell over one period out of its recording, [samples x states], sample k at phase 2 pi k/samples. The recording spans the periods
@@ -422,10 +428,11 @@ Calibration calibrate(const substrates::Substrate& substrate, const engines::Eng
     }
     c.coupling_rate = bench.estimate.coupling_rate;
     DrivenCells seen;
-    double physical_hz = 0.0;
+    FinerFrequencies finer{};
     both(
-        run.jobs, [&] { seen = drive_cells(bench, c); }, [&] { physical_hz = extrapolated_frequency(bench, c); });
-    c.frequency_hz = physical_hz;
+        run.jobs, [&] { seen = drive_cells(bench, c); }, [&] { finer = finer_frequencies(bench, c); });
+    c.frequency_hz = finer.physical_hz;
+    c.frequency_at_half_step_hz = finer.half_step_hz;
     tell(0.5);
 
     const std::optional<Relaxation> relaxation = fit_relaxation(seen.rate);

@@ -20,13 +20,14 @@ namespace {
 using problem::Calibration;
 
 /// Changes whenever calibrate() measures differently: entries of older programs are then not found.
-constexpr std::string_view procedure = "entrain.calibration/10";
+constexpr std::string_view procedure = "entrain.calibration/11";
 
 /// One list of the stored numbers serves writing and reading.
 template <class C, class Visit>
 void fields(C& c, Visit&& visit) {
     visit("frequency_hz", c.frequency_hz);
     visit("frequency_at_step_hz", c.frequency_at_step_hz);
+    visit("frequency_at_half_step_hz", c.frequency_at_half_step_hz);
     visit("amplitude", c.amplitude);
     visit("power_w", c.power_w);
     visit("reference_current_a", c.reference_current_a);

@@ -264,6 +264,7 @@ problem::Problem CellArray::problem(const problem::Instance& instance, problem::
 
     const network::OscillatorNetwork& network = instance.network;
     problem::CircuitProblem circuit = this->circuit(instance.calibration, instance.calibration.frequency_at_step_hz, options.points_per_period);
+    if (std::isfinite(instance.calibration.frequency_at_half_step_hz)) circuit.half_step_hz = instance.calibration.frequency_at_half_step_hz;
     circuit.crossbar = options.crossbar;
     if (options.crossbar == problem::Crossbar::full && circuit.warm_up_periods > 0)
         throw ModelError{
