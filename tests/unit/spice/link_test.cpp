@@ -107,6 +107,8 @@ TEST(Linked, UndefinedNamesAreReportedAtTheCardThatUsesThem) {
 
 TEST(Linked, ParametersDoNotKnowTheConstantsOfSources) {
     EXPECT_THAT(refused(".param w={2*pi}\n"), HasSubstr("'pi' is not defined"));
+    EXPECT_THAT(refused(".subckt cell a\nr1 a 0 r={1+pi}\n.ends\n"), HasSubstr("'pi' is not defined"));
+    EXPECT_THAT(link(".subckt cell a\nr1 a 0 r={1+pi+v(a)}\n.ends\n"), HasSubstr("pi"));
     EXPECT_THAT(link(".param hot={temper+273}\n.subckt cell a\nb1 a 0 i=sin(2*pi*time)*hot\n.ends\n"), HasSubstr("time"));
 }
 
