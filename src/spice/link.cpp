@@ -427,6 +427,7 @@ class Netlist {
     std::vector<std::string> names(Kind kind, std::uint32_t scope) const {
         constexpr std::size_t most = 10'000;
         std::vector<std::string> out;
+        if (mistakes_.full()) return out;
         for (; scope != nowhere; scope = scopes_[scope].outer)
             for (const auto& [name, id] : scopes_[scope].symbols[static_cast<std::size_t>(kind)])
                 if (out.size() < most) out.emplace_back(name);
