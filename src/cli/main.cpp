@@ -86,7 +86,7 @@ int main(int argc, char** argv) {
     add_output(*run, options);
     run->add_flag("--dry-run", options.dry_run, "say what would be simulated, and how long it would take");
     run->add_option("--waves", options.waves, "record these nodes as a rawfile (comma separated)")->delimiter(',')->allow_extra_args(false);
-    run->add_option("--resume", options.resume, "continue a run from its folder");
+    run->add_option("--resume", options.resume, "continue a run from its folder: simulate what is missing or failed");
     run->callback([&] { command = [&] { return entrain::cli::run_command(config, options); }; });
 
     auto* compare = app.add_subcommand("compare", "one layer on several substrates and engines, one table");

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "cli/session.hpp"
@@ -12,6 +13,37 @@ struct RunTimes {
     double wall_s = 0.0;
     std::string started_utc;
 };
+
+/// A run's folder from before it simulates: resolved.yaml, so that a run that is ended can go on, and the folder of finished netlists. As long as
+/// that one exists, something is missing.
+class StartedRun {
+ public:
+    /// Writes both anew, without the netlists of an earlier run. UserError if the folder of netlists holds something else.
+    StartedRun(const std::filesystem::path& folder, Configuration& configuration);
+    StartedRun(const StartedRun&) = delete;
+    StartedRun& operator=(const StartedRun&) = delete;
+    ~StartedRun();  ///< puts everything back if no netlist was finished and keep() was never called
+
+    void keep() { kept_ = true; }
+    [[nodiscard]] bool has_finished_netlists() const;
+
+ private:
+    std::filesystem::path folder_;
+    std::optional<std::string> resolved_before_;
+    bool kept_ = false;
+};
+
+/// Lets a trial store its finished netlists in the run's folder, and look for them there.
+void use_finished_netlists(const std::filesystem::path& folder, study::TrialInput& trial);
+
+/// Whether nothing of a run is missing in its folder.
+[[nodiscard]] bool is_complete(const std::filesystem::path& folder);
+
+/// Removes the folder of finished netlists: result.json holds what they were for.
+void discard_finished_netlists(const std::filesystem::path& folder);
+
+/// Removes what a killed run left under temporary names.
+void clear_leftovers(const std::filesystem::path& folder);
 
 /// Writes the folder of a finished trial: resolved.yaml, arrays.h5, report.html, result.json. Makes the folder if it does not exist; returns what
 /// result.json says.

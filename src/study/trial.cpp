@@ -168,6 +168,7 @@ TrialRecord run_trial(const TrialInput& input) {
         record.cost.simulated_periods += solution.cost.simulated_periods;
         record.cost.points += solution.cost.points;
         record.failures.insert(record.failures.end(), solution.failures.begin(), solution.failures.end());
+        record.retries.insert(record.retries.end(), solution.retries.begin(), solution.retries.end());
         states.setConstant(stage.instance.network.size(), stage.instance.network.dimension, not_a_number);
         for (Index i = 0; i < states.rows(); ++i)
             if (const auto& state = record.readings[static_cast<std::size_t>(i)].state; state.size() > 0) states.row(i) = state.transpose();

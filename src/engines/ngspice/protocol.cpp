@@ -57,6 +57,7 @@ void fields(M& message, Each&& each) {
             each(signal.power);
             each(signal.current);
             each(signal.supply_v);
+            each(signal.clock_shift);
         }
         each(message.sources);
         each(message.frequency);
@@ -64,6 +65,7 @@ void fields(M& message, Each&& each) {
         each(message.step);
         each(message.harmonics);
         each(message.waves);
+        each(message.warm_up);
         each(message.behavior);
     } else if constexpr (std::is_same_v<Message, Advance>) {
         each(message.until);

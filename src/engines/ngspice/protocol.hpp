@@ -36,7 +36,8 @@ struct Signal {
     std::string minus;
     Power power = Power::none;
     std::string current;
-    double supply_v = 0.0;  ///< [V]
+    double supply_v = 0.0;     ///< [V]
+    double clock_shift = 0.0;  ///< [rad] by which this signal's clock runs ahead of the demodulator's; sources come shifted
 };
 
 /// Current a cos(w t) - b sin(w t) + noise of the source i<k>, k its place in the list; w = 2 pi (reference + offset). The noise is one normal
@@ -53,10 +54,11 @@ struct Load {
     std::vector<Signal> signals;
     std::vector<ExternalSource> sources;
     double frequency = 0.0;               ///< [Hz] of the demodulator's clock cos(w t)
-    double stop_time = 0.0;               ///< [s] of the .tran card
+    double stop_time = 0.0;               ///< [s] end of the run; that of the .tran card is later by warm_up
     double step = 0.0;                    ///< [s] of the .tran card
     std::vector<std::int32_t> harmonics;  ///< of the clock, to be demodulated
     std::vector<std::uint32_t> waves;     ///< signals whose read voltage is sent at every point
+    double warm_up = 0.0;                 ///< [s] whole periods before time 0, in which the sources are silent
     std::string behavior;                 ///< ngspice's compatibility modes, as in "psa", "" = none; the first one a worker gets is its only one
 };
 
