@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -13,8 +13,10 @@ namespace entrain::test {
 
 /// A file of /proc/<pid>, "" if the process has gone.
 inline std::string proc_file(pid_t process, const std::string& name) {
-    std::ifstream in{"/proc/" + std::to_string(process) + "/" + name, std::ios::binary};
-    return {std::istreambuf_iterator<char>{in}, {}};
+    const std::ifstream in{"/proc/" + std::to_string(process) + "/" + name, std::ios::binary};
+    std::ostringstream text;
+    text << in.rdbuf();  // reading fails when the process goes meanwhile
+    return text.str();
 }
 
 /// All processes for which `wanted(pid)` holds.
@@ -49,10 +51,9 @@ inline std::vector<pid_t> processes_with(const std::string& text) {
 
 /// Open descriptors of a process.
 inline std::size_t descriptors(pid_t process) {
-    std::error_code ignored;
+    std::error_code gone;
     std::size_t count = 0;
-    for (auto it = std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/fd", ignored};
-         it != std::filesystem::directory_iterator{}; ++it)
+    for (std::filesystem::directory_iterator it{"/proc/" + std::to_string(process) + "/fd", gone}, end; !gone && it != end; it.increment(gone))
         ++count;
     return count;
 }

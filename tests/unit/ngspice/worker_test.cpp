@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
-#include <signal.h>
 
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <numbers>
@@ -17,6 +17,7 @@ namespace {
 
 using testing::circuit;
 using testing::discrete_capacitor;
+using testing::ending;
 using testing::frequency;
 using ::testing::HasSubstr;
 using testing::last_phasor;
@@ -158,10 +159,7 @@ TEST(Worker, StreamsWavesAtEveryPoint) {
 /// What a netlist that cannot be simulated is called.
 Status failure(const std::vector<std::string>& elements) {
     Worker worker;
-    const Load load = circuit(elements, "out", 20);
-    const Status loaded = worker.load(load, patience());
-    if (failed(loaded)) return loaded;
-    return worker.advance({load.stop_time, {}}, patience());
+    return ending(worker, circuit(elements, "out", 20));
 }
 
 TEST(WorkerFailures, HaveTheirCategoriesAndFirstErrorLines) {
@@ -182,6 +180,74 @@ TEST(WorkerFailures, HaveTheirCategoriesAndFirstErrorLines) {
     is("operating_point", "out of range", {"b0 out 0 v=sqrt(-1)", "r0 out 0 1"});
     is("empty", "no vector out", {"r0 elsewhere 0 1", "i1 elsewhere 0 1"});
     is("not_finite", "", {"i1 0 out dc 1e400", "r0 out 0 1"});
+    is("parse", "Could not find include file", {".include missing.inc", "r0 out 0 1"});
+    is("parse", "already exists", {"r0 out 0 1", "r0 out 0 1"});
+    is("exit", "library file", {".lib missing.lib tt", "r0 out 0 1"});
+    is("exit", "Mismatch", {".subckt cell a", "r0 out 0 1"});
+    is("exit", "circular parameter", {".param a={b} b={a}", "r0 out 0 {a}"});
+    is("operating_point", "singular", {"c0 out a 1e-12", "c1 a b 1e-12"});  // no node is tied to ground
+    is("timestep", "out of range for ln", {"v0 in 0 SIN(1 2 1e9)", "b0 out 0 v=ln(v(in))", "r0 out 0 1"});
+    is("crash", "signal 11", {".func f(x) {f(x)}", "r0 out 0 {f(1)}"});
+    is("crash", "signal 11", {"v0 out 0 dc 0 external", "r0 out 0 1"});
+}
+
+TEST(WorkerFailures, NetlistWithoutACircuitOrAnAnalysisIsNamed) {
+    Load none = circuit({"r0 out 0 1"}, "out", 20);
+    none.lines.clear();
+    Load no_analysis = circuit({"r0 out 0 1"}, "out", 20);
+    std::erase_if(no_analysis.lines, [](const std::string& line) { return line.starts_with(".tran"); });
+    Load no_end = circuit({"r0 out 0 1"}, "out", 20);
+    no_end.lines.pop_back();
+    Load bad_save = circuit({"r0 out 0 1"}, "out", 20);
+    std::ranges::replace(bad_save.lines, ".save none", ".save v(nowhere)");
+    Worker worker;
+    EXPECT_EQ(ending(worker, none).category, "no_circuit");
+    EXPECT_EQ(worker.finish(patience()).category, "ok");
+    EXPECT_EQ(ending(worker, no_analysis).category, "empty");
+    EXPECT_EQ(worker.finish(patience()).category, "ok");
+    EXPECT_EQ(ending(worker, no_end).category, "parse");
+    EXPECT_EQ(worker.finish(patience()).category, "ok");
+    EXPECT_EQ(ending(worker, bad_save).category, "empty");
+}
+
+TEST(WorkerFailures, RunThatEndsBeforeItsStopTimeIsIncomplete) {
+    Worker worker;
+    Load load = circuit({"r0 out 0 1"}, "out", 20);
+    load.stop_time *= 2.0;  // the netlist still says 20 periods
+    const Status end = ending(worker, load);
+    EXPECT_EQ(end.category, "incomplete");
+    EXPECT_NEAR(end.time, 20 / frequency, 1e-9 / frequency);
+}
+
+/// -2 to the third power, as ngspice sees it in a compatibility mode.
+double cube_of_minus_two(const std::string& behavior) {
+    Worker worker;
+    Load load = circuit({"v0 in 0 -2", "b0 out 0 v=v(in)**3"}, "out", 20);
+    load.behavior = behavior;
+    EXPECT_EQ(ending(worker, load).category, "ok");
+    return worker.read(patience()).values.at(2);  // mean of the first period
+}
+
+TEST(WorkerBehavior, ChangesArithmetic) {
+    EXPECT_NEAR(cube_of_minus_two(""), 8.0, 1e-6);  // ngspice's own reading of **, which drops the sign
+    EXPECT_NEAR(cube_of_minus_two("lt"), -8.0, 1e-6);
+    EXPECT_NEAR(cube_of_minus_two("hs"), -8.0, 1e-6);
+}
+
+TEST(WorkerBehavior, IsOneForTheLifeOfAWorker) {
+    for (const auto& [first, second] : {std::pair{"", "ps"}, {"lt", ""}, {"hsa", "ps"}}) {
+        Worker worker;
+        Load load = circuit({"r0 out 0 1"}, "out", 20);
+        load.behavior = first;
+        ASSERT_EQ(ending(worker, load).category, "ok");
+        ASSERT_EQ(worker.finish(patience()).category, "ok");
+        load.behavior = second;
+        const Status refused = worker.load(load, patience());
+        EXPECT_EQ(refused.category, "parse") << first << ", then " << second;
+        EXPECT_THAT(refused.message, HasSubstr("cannot change"));
+        load.behavior = first;
+        EXPECT_EQ(ending(worker, load).category, "ok");
+    }
 }
 
 TEST(WorkerFailures, LeaveTheWorkerUsableUnlessItsParserIsPoisoned) {
