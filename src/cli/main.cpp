@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <functional>
 #include <limits>
@@ -64,6 +65,7 @@ int guarded(const std::function<int()>& command) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is then an error of the write, as a full disk is
     CLI::App app{
         "Entrain: can attention be computed by oscillators, and at what cost? Lowers a trained attention layer into an oscillator circuit, simulates "
         "it, reads it out and checks it.",
