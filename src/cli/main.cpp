@@ -92,10 +92,11 @@ int main(int argc, char** argv) {
     run->callback([&] { command = [&] { return entrain::cli::run_command(config, options); }; });
 
     auto* compare = app.add_subcommand("compare", "one layer on several substrates and engines, one table");
-    with_config(compare);
+    compare->add_option("CONFIG", config, "experiment file (YAML)");
     add_common(*compare, options);
     add_output(*compare, options);
     compare->add_flag("--dry-run", options.dry_run, "say what each row would simulate, and how long it would take");
+    compare->add_option("--resume", options.resume, "continue a comparison from its folder: simulate what is missing or failed");
     compare->callback([&] { command = [&] { return entrain::cli::compare_command(config, options); }; });
 
     auto* netlist = app.add_subcommand("netlist", "write the circuits that run simulates as stand-alone SPICE decks");

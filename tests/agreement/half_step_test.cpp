@@ -39,8 +39,9 @@ DrivenCells driven_cells(const std::string& kind) {
     driven.calibration = study::cached_calibration(study::calibration_key_text(*substrate, *engine, options), study::cache_folder(),
                                                    [&] { return study::calibrate(*substrate, *engine, options, run); });
     network::OscillatorNetwork network;
-    network.anchors = Eigen::RowVector2d{std::cos(0.7), std::sin(0.7)};
-    network.anchor_ids = {{0, 0}};
+    network.anchors.resize(2, 2);  // opposite ones: two weights of sum 1 leave a drive of their difference
+    network.anchors << std::cos(0.7), std::sin(0.7), -std::cos(0.7), -std::sin(0.7);
+    network.anchor_ids = {{0, 0}, {0, 1}};
     network.start = Eigen::MatrixXd::Zero(2, 2);
     network.detuning = Eigen::VectorXd::Zero(2);
     problem::SettlingRule rule;
@@ -49,7 +50,8 @@ DrivenCells driven_cells(const std::string& kind) {
         const double drive = i == 0 ? 0.5 : 0.2;
         network.free.push_back({0, 0, static_cast<std::int32_t>(i)});
         network.start.row(i) = Eigen::RowVector2d{-std::sin(0.7), std::cos(0.7)};
-        network.couplings.push_back({0, i, network::Coupling::From::anchor, 1, drive, 0.0, 0.0});
+        network.couplings.push_back({0, i, network::Coupling::From::anchor, 1, 0.5 * (1.0 + drive), 0.0, 0.0});
+        network.couplings.push_back({1, i, network::Coupling::From::anchor, 1, 0.5 * (1.0 - drive), 0.0, 0.0});
         rule.rate(i) = drive * problem::coupling_rate_at(driven.calibration, drive);
     }
     rule.max_time = 30.0 * rule.rate.cwiseInverse();
@@ -94,7 +96,7 @@ TEST_P(HalfStep, LeavesPhasesWhereTheyWereOnlyWithItsOwnFrequency) {
         const double moved_uncorrected = degrees(std::abs(wrap(uncorrected.oscillators[i].phase - at_step.oscillators[i].phase)));
         RecordProperty("moved_mdeg_" + std::to_string(i), static_cast<int>(1000.0 * moved));
         RecordProperty("uncorrected_mdeg_" + std::to_string(i), static_cast<int>(1000.0 * moved_uncorrected));
-        std::printf("%s %zu: %.4f deg, uncorrected %.4f deg\n", GetParam().c_str(), i, moved, moved_uncorrected);
+        // A cell's phase lag has an error of its own at a step h, (w h)^2/12 = 0.075 deg at 50 points; 0.02 deg each run may still have to go.
         EXPECT_LT(moved, 0.1) << i;
         EXPECT_TRUE(uncorrected.oscillators[i].stop != problem::Stop::settled || moved_uncorrected > 10.0 * moved) << i;
     }

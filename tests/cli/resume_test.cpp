@@ -270,6 +270,57 @@ TEST(Resume, GoesOnAsTheRunWasConfigured) {
     EXPECT_THAT(refusal({"--dry-run"}), HasSubstr("--dry-run does not go with --resume"));
 }
 
+/// Two rows of one cell, so that one calibration serves both.
+std::string two_rows() {
+    return "version: 1\nlayer:\n  mechanism: fixed_query\n  weights: " + source_file("models/attention/sva/layer.safetensors") +
+           "\n  inputs: " + source_file("models/attention/sva/inputs.safetensors") +
+           "\n  heads: 1\n  sequences: [0]\nsubstrates: [{kind: lc, name: first}, {kind: lc, name: second}]\n"
+           "engine: {kind: ngspice, oscillators_per_netlist: 2}\nreadout: {max_periods: 400}\n";
+}
+
+/// A comparison without what differs between two runs of it.
+io::Json numbers_of(const fs::path& out) {
+    io::Json comparison = io::read_json(out / "compare.json");
+    for (const char* key : {"cost", "provenance", "wall_s"}) comparison.erase(key);
+    for (io::Json& row : comparison["rows"]) {
+        row.erase("provenance");
+        for (const char* key : {"wall_s", "cpu_s"}) row["cost"].erase(key);
+    }
+    return comparison;
+}
+
+TEST(Resume, ComparisonAndItsRowsGoOnToo) {
+    const TemporaryFolder folder;
+    const std::string config = folder.write("two.yaml", two_rows());
+    const fs::path expected = folder.path() / "expected";
+    const auto whole = test::entrain({"compare", config, "--quiet", "--jobs", "1", "--out", expected.string()});
+    ASSERT_LE(whole.status, 1) << whole.err;
+
+    const fs::path out = folder.path() / "out";
+    RunningProgram run{{program, "compare", config, "--quiet", "--jobs", "1", "--out", out.string()}};
+    ASSERT_TRUE(wait_until([&] { return finished_netlists(out / "second") >= 1; }));
+    ::kill(run.pid(), SIGKILL);
+    static_cast<void>(run.wait());
+    EXPECT_FALSE(fs::exists(out / "compare.json"));
+    const auto row = test::entrain({"run", "--resume", (out / "second").string(), "--quiet"});
+    EXPECT_LE(row.status, 1) << row.err;
+    EXPECT_TRUE(content_of(out / "second/arrays.h5") == content_of(expected / "second/arrays.h5"));
+
+    const auto resumed = test::entrain({"compare", "--resume", out.string(), "--quiet"});
+    EXPECT_EQ(resumed.status, whole.status) << resumed.err;
+    EXPECT_EQ(numbers_of(out), numbers_of(expected));
+    EXPECT_EQ(io::read_json(out / "first/result.json")["cost"]["cpu_s"], 0.0);  // it was finished when the run was killed
+    const auto names_in = [](const fs::path& place) {
+        std::set<std::string> names;
+        for (const auto& entry : fs::recursive_directory_iterator{place}) names.insert(fs::relative(entry.path(), place).string());
+        return names;
+    };
+    EXPECT_EQ(names_in(out), names_in(expected));
+    const auto again = test::entrain({"compare", "--resume", out.string()});
+    EXPECT_EQ(again.status, whole.status);
+    EXPECT_THAT(again.err, HasSubstr("nothing is missing"));
+}
+
 /// A run that may write files of so many blocks of 512 bytes only.
 std::vector<std::string> limited(int blocks, const std::vector<std::string>& arguments) {
     std::vector<std::string> shell = {"/bin/sh", "-c", "ulimit -f " + std::to_string(blocks) + "; exec \"$@\"", "sh"};
