@@ -83,6 +83,7 @@ struct Cell {
     network::TokenId id;
     std::vector<Parameter> parameters;  ///< of the instance: device deviations and initial conditions that preset the start phase
     std::complex<double> injection;     ///< [A] phasor of the summed anchor currents, of cos(w t + arg): what a full crossbar would inject
+    double clock_shift = 0.0;           ///< [rad] by which the phase of this cell's clock runs ahead: see CircuitProblem::warm_up_periods
     double drive_offset_hz = 0.0;       ///< test benches: this cell's injection is off the reference frequency by this much
     double noise_density = 0.0;         ///< [A^2/Hz] one-sided density of white current noise at the injection pins
     std::uint64_t noise_seed = 0;       ///< of its random stream, one deviate per time step
@@ -120,10 +121,17 @@ enum class Crossbar {
     full      ///< every anchor and crosspoint is in the netlist
 };
 
+/// How the simulator is to read the netlist.
+struct Dialect {
+    std::string behavior;         ///< compatibility mode of ngspice (`ngbehavior`), "" = none
+    double geometry_scale = 1.0;  ///< of device widths, lengths and areas (`.options scale`)
+};
+
 /// A circuit, typed. One writer turns it into simulator text; nothing here is simulator syntax but `netlist`, the cell's own file.
 struct CircuitProblem {
     std::string title;
     std::string netlist;  ///< text of the cell file: .subckt and .model cards
+    Dialect dialect;
     CellInterface cell;
     double volt_scale = 1.0;    ///< physical volts per netlist volt; parameters and supply_v are in netlist units, what engines return is physical
     double ampere_scale = 1.0;  ///< physical amperes per netlist ampere
@@ -137,7 +145,10 @@ struct CircuitProblem {
     double anchor_amplitude_v = 1.0;  ///< [V] current summing: 1
     double reference_hz = 0.0;        ///< anchors' frequency
     double half_step_hz = 0.0;        ///< measured for at_half_step(); 0 = unknown, as in benches, where another step would measure another thing
-    int points_per_period = 50;       ///< fixed step: see step_s()
+    /// Whole periods before time 0 in which cells run free: for cells whose states cannot be preset. They all start alike, and a cell is brought to a
+    /// start phase by shifting its clock: a cell that is ahead by some angle, among sources that are ahead by the same, is the same circuit later.
+    int warm_up_periods = 0;
+    int points_per_period = 50;  ///< fixed step: see step_s()
     Integration integration;
     double start_amplitude = 0.0;        ///< read-port amplitude [V] of a healthy cell; 0 = unknown (no amplitude verdicts)
     std::vector<PhaseTerm> phase_terms;  ///< harmonics that the phase is read with besides the fundamental

@@ -43,7 +43,9 @@ ChunkRun::ChunkRun(const problem::CircuitProblem& problem, const Chunk& chunk, c
              stop_time,
              problem::step_s(problem_),
              std::move(harmonics),
-             {}};
+             {},
+             problem_.warm_up_periods * period_,
+             problem_.dialect.behavior};
     for (std::size_t k = 0; k < chunk_.cells.size(); ++k) {
         const problem::Cell& cell = problem_.cells[chunk_.cells[k]];
         if (std::ranges::none_of(run_.waves, [&](const std::string& wave) { return asks_for(wave, cell); })) continue;
@@ -68,7 +70,7 @@ ChunkOutcome ChunkRun::simulate(Worker& worker, Seconds deadline, std::atomic<do
     Status status = worker.load(load_, patience);
     double done = 0.0;
     double next = judge_periods(std::vector<bool>(chunk_.cells.size(), false));
-    while (status.category.empty()) {
+    while (!failed(status)) {
         done = std::min(done + next, limit);
         status = worker.advance({done * period_, {}}, patience, [&](std::span<const double> points) {
             const std::size_t width = load_.waves.size() + 1;
@@ -81,7 +83,7 @@ ChunkOutcome ChunkRun::simulate(Worker& worker, Seconds deadline, std::atomic<do
         });
         take(worker.read(patience), logs, done);
         fraction = std::max(fraction.load(), done / limit);
-        if (!status.category.empty() || done >= limit) break;
+        if (failed(status) || done >= limit) break;
         if (problem_.fixed_time) continue;
         std::vector<bool> over;
         for (std::size_t k = 0; k < chunk_.cells.size(); ++k) over.push_back(judge(logs[k], k));
@@ -90,7 +92,7 @@ ChunkOutcome ChunkRun::simulate(Worker& worker, Seconds deadline, std::atomic<do
     }
     outcome.periods = done;
     outcome.points = static_cast<double>(status.points);
-    if (!status.category.empty()) {
+    if (failed(status)) {
         outcome.failure = problem::Failure{status.category, status.message, chunk_.number, {chunk_.cells.begin(), chunk_.cells.end()}};
         return outcome;
     }

@@ -27,7 +27,7 @@ ChunkOutcome simulate_with_retries(const problem::CircuitProblem& problem, const
             outcome = {};
             outcome.failure = problem::Failure{lost.category(), lost.what(), chunk.number, {chunk.cells.begin(), chunk.cells.end()}};
         }
-        if (!outcome.failure) return;
+        if (!outcome.failure && !worker->worn_out()) return;
         cpu_s += worker->stop();
         worker.reset();
     };

@@ -12,7 +12,7 @@ namespace entrain::engines::ngspice {
 /// 2. at half the time step (problem::at_half_step), where the failure is one that a step can change and the frequency at that step is known;
 /// 3. given up: the last failure is the outcome's.
 /// Not after "interrupted", nor after "timeout": the same would take as long again, and half the step twice as long. `worker` is kept for the next
-/// chunk, or emptied after any failure; the CPU time of emptied ones is added to `cpu_s`.
+/// chunk, or emptied after any failure and when it is worn out; the CPU time of emptied ones is added to `cpu_s`.
 [[nodiscard]] ChunkOutcome simulate_with_retries(const problem::CircuitProblem& problem, const Chunk& chunk, const RunOptions& run, Seconds deadline,
                                                  std::unique_ptr<Worker>& worker, std::atomic<double>& fraction, std::atomic<double>& cpu_s);
 
