@@ -95,7 +95,7 @@ std::string absolute_path(const Configuration& c, const std::string& file) {
 /// Reads the user's own files; substrate.parameters become the corner.
 substrates::Corner read_user_files(Configuration& c, Diagnostics& diagnostics) {
     substrates::UserFiles files;
-    files.folder = std::filesystem::absolute(c.file.parent_path());
+    files.folder = std::filesystem::absolute(c.file).parent_path();
     files.corner = c.substrate.corner;
     if (!c.pdk_root.empty()) files.pdk_root = c.pdk_root = absolute_path(c, c.pdk_root);
     for (std::size_t k = 0; k < c.models.size(); ++k) {

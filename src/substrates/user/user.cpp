@@ -232,7 +232,8 @@ UserFilesRead UserArray::read_files(const UserFiles& files) {
         scale_ = library.scale;
     }
     read.sha256 = sha256(sums);
-    for (const spice::SubcircuitParameter& p : subcircuit_.parameters) read.parameters.push_back(p.name);
+    for (const spice::SubcircuitParameter& p : subcircuit_.parameters)
+        if (is_word(p.name)) read.parameters.push_back(p.name);
     return read;
 }
 
@@ -256,7 +257,7 @@ CellDesign UserArray::design(const Corner& corner) const {
         const auto known = std::ranges::find(subcircuit_.parameters, speed_parameter_, &spice::SubcircuitParameter::name);
         if (known != subcircuit_.parameters.end()) speed = plain_number(known->value);
         if (const auto set = corner.find(speed_parameter_); set != corner.end()) speed = set->second.value;
-        if (!speed || !(*speed > 0.0))
+        if (!speed || !(*speed > 0.0) || !is_word(speed_parameter_))
             throw UserError{fmt::format("substrate.speed_parameter: '{}' is no parameter of subcircuit {} with a plain number > 0 as its default",
                                         speed_parameter_, subcircuit_.name)};
     }
