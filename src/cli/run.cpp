@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <optional>
-#include <utility>
 
 #include "cli/commands.hpp"
 #include "cli/plan.hpp"
@@ -13,19 +12,6 @@
 
 namespace entrain::cli {
 namespace {
-
-/// Options that would make a continued run another one.
-void require_resumable(const std::string& config, const CommonOptions& options) {
-    if (!config.empty())
-        throw UserError{"run: CONFIG and --resume are both given (expected one: --resume takes the configuration from the folder's resolved.yaml)"};
-    const std::pair<bool, const char*> excluded[] = {{!options.out.empty(), "--out"},
-                                                     {options.force, "--force"},
-                                                     {!options.overrides.empty(), "--set"},
-                                                     {options.seed.has_value(), "--seed"},
-                                                     {options.dry_run, "--dry-run"}};
-    for (const auto& [given, name] : excluded)
-        if (given) throw UserError{fmt::format("run: {} does not go with --resume (a run goes on in its folder as it was configured)", name)};
-}
 
 int show(const io::Json& result, const std::filesystem::path& folder, const CommonOptions& options) {
     if (options.json)
@@ -49,16 +35,15 @@ void record_waves(Experiment& experiment, const std::vector<std::string>& waves,
 
 int run_command(const std::string& config, const CommonOptions& options) {
     const bool resumes = !options.resume.empty();
-    if (resumes) require_resumable(config, options);
+    if (resumes) require_resumable("run", config, options);
     if (!resumes && config.empty()) throw UserError{"run: no CONFIG (expected an experiment file, for example configs/lc.yaml)"};
     const auto began = std::chrono::steady_clock::now();
-    const std::string started = utc_now("%Y-%m-%dT%H:%M:%SZ");
+    const std::string started_utc = utc_now("%Y-%m-%dT%H:%M:%SZ");
     const Progress progress = make_progress(options.quiet);
     std::optional<OutputFolder> folder;
     if (resumes) {
         folder.emplace(options.resume, "run");
-        clear_leftovers(folder->path());
-        if (is_complete(folder->path())) {
+        if (is_complete(folder->path(), "result.json")) {
             if (!options.quiet) fmt::print(stderr, "{}: nothing is missing, this is its result\n", folder->path().string());
             return show(io::read_json(folder->path() / "result.json"), folder->path(), options);
         }
@@ -70,8 +55,8 @@ int run_command(const std::string& config, const CommonOptions& options) {
         load_configuration(resumes ? (folder->path() / "resolved.yaml").string() : config, overrides_of(options), Scope::whole);
     Inputs inputs = load_inputs_for_substrate(configuration);
     energy::DigitalCosts digital = digital_costs(configuration);
-    std::optional<StartedRun> fresh;
-    if (folder && !resumes) fresh.emplace(folder->path(), configuration);
+    std::optional<StartedRun> started;
+    if (folder) started.emplace(folder->path(), resolved_yaml(configuration), resumes ? Begin::again : Begin::anew);
     problem::Calibration calibration = calibration_for(configuration, jobs_of(options), progress);
     Experiment experiment{std::move(configuration), std::move(inputs), std::move(digital), std::move(calibration), jobs_of(options), progress};
     if (options.dry_run) {
@@ -85,13 +70,13 @@ int run_command(const std::string& config, const CommonOptions& options) {
     try {
         const study::TrialRecord record = study::run_trial(experiment.trial);
         const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-        result = write_run_folder(folder->path(), experiment, record, {wall, started});
+        result = write_run_folder(folder->path(), experiment, record, {wall, started_utc});
         if (record.failures.empty() && !progress.stop_requested()) discard_finished_netlists(folder->path());
     } catch (...) {
-        if (fresh && fresh->has_finished_netlists()) folder->keep();  // --resume needs them
+        if (started->has_finished_netlists()) folder->keep();  // --resume needs them
         throw;
     }
-    if (fresh) fresh->keep();
+    started->keep();
     folder->keep();
     const int status = show(result, folder->path(), options);
     return progress.stop_requested() ? interrupted : status;

@@ -24,17 +24,19 @@ report::RunInfo run_info(Configuration& c, const std::string& status, const RunT
 
 }  // namespace
 
-StartedRun::StartedRun(const std::filesystem::path& folder, Configuration& configuration) : folder_{folder} {
+StartedRun::StartedRun(const std::filesystem::path& folder, const std::string& resolved, Begin begin)
+    : folder_{folder}, kept_{begin == Begin::again} {
     std::error_code none;
-    clear_leftovers(folder);
-    for (const auto& entry : std::filesystem::directory_iterator{netlists_of(folder), none})
+    const std::filesystem::path netlists = netlists_of(folder);
+    for (const std::filesystem::path& leftovers : {folder, netlists}) remove_temporary_files(leftovers);
+    for (const auto& entry : std::filesystem::directory_iterator{netlists, none})
         if (entry.path().extension() != ".chunk")
             throw UserError{Location{entry.path().string()}, "stands where a run keeps its finished netlists. Move it, or choose another --out."};
-    discard_finished_netlists(folder);
-    const std::filesystem::path resolved = folder / "resolved.yaml";
-    if (std::filesystem::exists(resolved, none)) resolved_before_ = read_file(resolved);
-    std::filesystem::create_directories(netlists_of(folder));
-    write_file_atomically(resolved, resolved_yaml(configuration));
+    if (begin == Begin::anew) discard_finished_netlists(folder);
+    std::filesystem::create_directories(netlists);
+    const std::filesystem::path file = folder / "resolved.yaml";
+    if (std::filesystem::exists(file, none)) resolved_before_ = read_file(file);
+    write_file_atomically(file, resolved);
 }
 
 StartedRun::~StartedRun() {
@@ -56,13 +58,12 @@ bool StartedRun::has_finished_netlists() const {
 }
 
 void use_finished_netlists(const std::filesystem::path& folder, study::TrialInput& trial) {
-    std::filesystem::create_directories(netlists_of(folder));
     trial.run.checkpoint_folder = netlists_of(folder).string();
     trial.run.program = fmt::format("entrain {} {}", version, git_revision);
 }
 
-bool is_complete(const std::filesystem::path& folder) {
-    return std::filesystem::exists(folder / "result.json") && !std::filesystem::exists(netlists_of(folder));
+bool is_complete(const std::filesystem::path& folder, const char* result) {
+    return std::filesystem::exists(folder / result) && !std::filesystem::exists(netlists_of(folder));
 }
 
 void discard_finished_netlists(const std::filesystem::path& folder) {
@@ -72,11 +73,6 @@ void discard_finished_netlists(const std::filesystem::path& folder) {
     const std::filesystem::path leaving = temporary_name(netlists);
     std::filesystem::rename(netlists, leaving);
     std::filesystem::remove_all(leaving);
-}
-
-void clear_leftovers(const std::filesystem::path& folder) {
-    remove_temporary_files(folder);
-    remove_temporary_files(netlists_of(folder));
 }
 
 io::Json write_run_folder(const std::filesystem::path& folder, Experiment& experiment, const study::TrialRecord& record, const RunTimes& times) {

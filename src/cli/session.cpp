@@ -16,6 +16,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/sha256.hpp"
@@ -126,6 +127,21 @@ OutputFolder::~OutputFolder() {
     std::error_code ignored;
     if (!kept_ && !made_.empty()) std::filesystem::remove_all(made_, ignored);
     if (lock_ >= 0) ::close(lock_);
+}
+
+void require_resumable(const char* command, const std::string& config, const CommonOptions& options) {
+    if (!config.empty())
+        throw UserError{fmt::format(
+            "{}: CONFIG and --resume are both given (expected one: --resume takes the configuration from the folder's resolved.yaml)", command)};
+    const std::pair<bool, const char*> excluded[] = {{!options.out.empty(), "--out"},
+                                                     {options.force, "--force"},
+                                                     {!options.overrides.empty(), "--set"},
+                                                     {options.seed.has_value(), "--seed"},
+                                                     {options.dry_run, "--dry-run"}};
+    for (const auto& [given, name] : excluded)
+        if (given)
+            throw UserError{
+                fmt::format("{}: {} does not go with --resume (a {} goes on in its folder as it was configured)", command, name, command)};
 }
 
 int jobs_of(const CommonOptions& options) {

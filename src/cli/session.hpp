@@ -66,6 +66,9 @@ struct Experiment {
 /// The same progress with `name` before every stage.
 [[nodiscard]] Progress named(const Progress& progress, const std::string& name);
 
+/// UserError for what would make a continued run another one.
+void require_resumable(const char* command, const std::string& config, const CommonOptions& options);
+
 [[nodiscard]] int jobs_of(const CommonOptions& options);
 [[nodiscard]] std::vector<std::string> overrides_of(const CommonOptions& options);
 

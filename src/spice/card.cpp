@@ -206,15 +206,25 @@ std::string refused_model(std::string_view card) {
 bool is_signature(std::string_view text) {
     if (text.empty() || !is_letter(text.front())) return false;
     const std::size_t end = std::min(text.find('('), text.size());
-    return std::ranges::all_of(text.substr(0, end), is_name_character) && (end == text.size() || text.back() == ')');
+    return std::ranges::all_of(text.substr(0, end), [](char c) { return is_letter(c) || is_digit(c); }) && (end == text.size() || text.back() == ')');
+}
+
+// ngspice 39 takes its own meaning of these names in expressions, without a word.
+constexpr std::string_view taken_name = "{} has a meaning of its own in the simulator (expected another name)";
+
+/// Whether a function of this signature is v() or i().
+bool takes_nodes(std::string_view signature) {
+    return signature.starts_with("v(") || signature.starts_with("v (") || signature.starts_with("i(") || signature.starts_with("i (");
 }
 
 std::string refused_function(std::string_view card) {
     const std::size_t open = card.find('(');
     const std::size_t close = card.find(')');
     if (card.size() > 6 && open != std::string_view::npos && close != std::string_view::npos && open < close && close + 1 < card.size() &&
-        is_signature(trimmed(card.substr(6, open - 6))))
-        return "";
+        is_signature(trimmed(card.substr(6, open - 6)))) {
+        const std::string_view name = card.substr(6);
+        return takes_nodes(name) ? fmt::format(taken_name, shown(name.substr(0, 1))) : "";
+    }
     return "a .func card is incomplete (expected .func NAME(ARGUMENTS) {EXPRESSION})";
 }
 
@@ -226,7 +236,10 @@ std::string refused_assignment(std::string_view first, const Assignment& assignm
     if (key.empty() || assignment.value.empty()) return "a '=' stands without a name or a value (expected NAME=VALUE)";
     if (assignment.value.size() > longest_expression && first != ".model")
         return fmt::format("a value has {} characters (expected at most {})", assignment.value.size(), longest_expression);
-    if (first == ".param" && !is_signature(key)) return fmt::format("{} is no name of a parameter (expected letters, digits and _)", shown(key));
+    if (first == ".param" || first == ".subckt") {
+        if (!is_signature(key)) return fmt::format("{} is no name of a parameter (expected letters, digits and _)", shown(key));
+        if (known_to_parameters(key) || key == "time" || key == "hertz" || takes_nodes(key)) return fmt::format(taken_name, shown(key));
+    }
     const bool blank_ends_value = first == ".param" || first == ".subckt" || first.front() == 'x';
     if (blank_ends_value && !assignment.clean)
         return fmt::format("the value of {} has a blank or a comma outside braces, which ngspice reads as its end (expected {}={{...}})", shown(key),

@@ -217,7 +217,9 @@ class Reader {
     /// Canonical path of a file that a card names, if netlists may open it; adds a mistake and returns nothing otherwise. Says nothing of files
     /// elsewhere, not even whether they exist.
     std::optional<fs::path> resolved(const std::string& name, const fs::path& folder, const Location& where) {
-        if (name.empty() || name.find_first_of("$`|") != std::string::npos || name.front() == '~' || name.size() > 4096) {
+        const bool control =
+            std::ranges::any_of(name, [](unsigned char c) { return c < 0x20; });  // a NUL would end the name for the operating system
+        if (name.empty() || control || name.find_first_of("$`|") != std::string::npos || name.front() == '~' || name.size() > 4096) {
             mistakes_.add(where, fmt::format("{} is no file name (expected a path without variables; absolute ones below pdk_root).", shown(name)));
             return std::nullopt;
         }

@@ -347,14 +347,18 @@ class Netlist {
             return;
         }
         if (word == ".subckt") return look_at_defaults(taken, line);
+        const char letter = text.front();
+        // R, C and L become behavioural sources when their value depends on the run.
+        const auto holds = [&](std::string_view part) { return text.find(part) != std::string_view::npos; };
+        const bool passive = letter == 'r' || letter == 'c' || letter == 'l';
         const bool behavioural =
-            text.front() == 'b' || text.front() == 'e' || text.front() == 'g' || text.front() == 'r' || text.front() == 'c' || text.front() == 'l';
+            letter == 'b' || letter == 'e' || letter == 'g' || (passive && (holds("v(") || holds("i(") || holds("time") || holds("hertz")));
         scratch_.clear();
         for (const Assignment& assignment : taken.assignments) identifiers(assignment.value, scratch_);
         braced_identifiers(taken.head, scratch_);
         use_identifiers(scratch_, line, nowhere, behavioural ? Vocabulary::sources : Vocabulary::parameters);
-        if (text.front() == '.') return;
-        if (text.front() == 'x') return look_at_instance(taken, line);
+        if (letter == '.') return;
+        if (letter == 'x') return look_at_instance(taken, line);
         const std::vector<std::string_view> found = words(taken.head);
         // A bare word may be a parameter or a model, as well as a node: what bears its name is kept.
         scratch_.clear();
@@ -423,6 +427,7 @@ class Netlist {
     std::vector<std::string> names(Kind kind, std::uint32_t scope) const {
         constexpr std::size_t most = 10'000;
         std::vector<std::string> out;
+        if (mistakes_.full()) return out;
         for (; scope != nowhere; scope = scopes_[scope].outer)
             for (const auto& [name, id] : scopes_[scope].symbols[static_cast<std::size_t>(kind)])
                 if (out.size() < most) out.emplace_back(name);

@@ -16,6 +16,7 @@ class Mistakes {
         if (count_ <= most) found_.add(std::move(where), std::move(message));
     }
     [[nodiscard]] bool empty() const { return count_ == 0; }
+    [[nodiscard]] bool full() const { return count_ >= most; }  ///< what is added is only counted: its text need not be complete
     void throw_if_any() {
         if (count_ > most) found_.add({first_.file}, "... and " + std::to_string(count_ - most) + " more");
         found_.throw_if_any();

@@ -25,19 +25,19 @@ double apart(const io::Json& a, const io::Json& b, const char* key) { return a[k
 /// The ring of netlists/user at a corner of its library.
 std::string ring_at(const std::string& corner) {
     return "{kind: user, netlist: " + source_file("netlists/user/inverter_ring.cir") +
-           ", ports: {inject: out, read: out, supply: vdd, ground: vss}, supply_voltage: 1.2 V, corner: " + corner + "}\nmodels: [{file: " +
-           source_file("models/user/corners_bsim4.lib") + "}]";
+           ", ports: {inject: out, read: out, supply: vdd, ground: vss}, supply_voltage: 1.2 V, corner: " + corner +
+           "}\nmodels: [{file: " + source_file("models/user/corners_bsim4.lib") + "}]";
 }
 
 TEST(UserRing, IsMeasuredAsTheBuiltInRingOfTheSameTransistors) {
     // The built-in ring presets its states and knows estimates; of the user's nothing is known, it warms up and its clock is shifted. The netlists
     // differ in their capacitors' start voltages only.
     const io::Json built_in = characterization("version: 1\nsubstrate: {kind: ring, cell: bsim4_3}\nengine: {kind: ngspice}\n");
-    const io::Json own = characterization(
-        "version: 1\nsubstrate: {kind: user, netlist: " + source_file("netlists/ring/bsim4_3.cir") +
-        ", ports: {inject: s0, read: s0, supply: vdd, open: s1 s2}, supply_voltage: 1.2 V, injection: 0.2, reference_current: " +
-        std::to_string(1e6 * built_in["reference_current_a"].get<double>()) + " uA}\nmodels: [{file: " + source_file("models/devices/generic_bsim4.lib") +
-        "}]\nengine: {kind: ngspice}\n");
+    const io::Json own =
+        characterization("version: 1\nsubstrate: {kind: user, netlist: " + source_file("netlists/ring/bsim4_3.cir") +
+                         ", ports: {inject: s0, read: s0, supply: vdd, open: s1 s2}, supply_voltage: 1.2 V, injection: 0.2, reference_current: " +
+                         std::to_string(1e6 * built_in["reference_current_a"].get<double>()) +
+                         " uA}\nmodels: [{file: " + source_file("models/devices/generic_bsim4.lib") + "}]\nengine: {kind: ngspice}\n");
     EXPECT_NEAR(apart(own, built_in, "frequency_at_step_hz"), 0.0, 2e-9);  // twice what a calibration is content with
     EXPECT_NEAR(apart(own, built_in, "frequency_hz"), 0.0, 2e-8);          // extrapolation magnifies that by some five
     EXPECT_NEAR(apart(own, built_in, "amplitude"), 0.0, 1e-5);
@@ -51,9 +51,10 @@ TEST(UserTank, HasTheFrequencyAndTheReferenceCurrentOfTheory) {
     // An LC tank with inductor, of which neither a start state nor a supply is known: f = 1/(2 pi sqrt(L C)), Q = R sqrt(C/L) = 10, and K = (w/2Q)
     // (Iinj/Iosc) (Adler 1946), so that K is w for a current of 2 Q A/R.
     const TemporaryFolder folder;
-    const std::string netlist = folder.write("tank.cir",
-                                             "* a tank\n.subckt tank a b\nL1 a b 1e-8\nC1 a b 2.533029591058444e-12 IC=0.05\nR1 a b 628.3185307179587\n"
-                                             "B1 a b I=-1e-3*tanh(4e-3*v(a,b)/1e-3)\n.ends\n");
+    const std::string netlist =
+        folder.write("tank.cir",
+                     "* a tank\n.subckt tank a b\nL1 a b 1e-8\nC1 a b 2.533029591058444e-12 IC=0.05\nR1 a b 628.3185307179587\n"
+                     "B1 a b I=-1e-3*tanh(4e-3*v(a,b)/1e-3)\n.ends\n");
     const io::Json tank = characterization("version: 1\nsubstrate: {kind: user, netlist: " + netlist +
                                            ", ports: {inject: a b, read: a b}, injection: 0.01}\nengine: {kind: ngspice}\n");
     EXPECT_NEAR(tank["frequency_hz"].get<double>() / 1e9, 1.0, 2e-3);  // harmonics of the saturated current lower it by 1/(8 Q^2) at most
@@ -72,8 +73,8 @@ TEST(UserRing, ComputesAttention) {
 }
 
 TEST(UserRing, RunsAtTheCornerThatIsChosen) {
-    // Fast transistors have 10 % more mobility and 30 mV less threshold, slow ones the other way round. The square law, I ~ mobility (1.2 V - vth)^n with n
-    // between 1 (velocity saturation) and 2, makes that 14 .. 19 % of frequency up, and as much down; half of it at least must be seen.
+    // Fast transistors have 10 % more mobility and 30 mV less threshold, slow ones the other way round. The square law, I ~ mobility (1.2 V - vth)^n
+    // with n between 1 (velocity saturation) and 2, makes that 14 .. 19 % of frequency up, and as much down; half of it at least must be seen.
     const auto frequency = [](const std::string& corner) {
         return characterization("version: 1\nsubstrate: " + ring_at(corner) + "\nengine: {kind: ngspice}\n")["frequency_hz"].get<double>();
     };

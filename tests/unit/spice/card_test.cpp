@@ -158,6 +158,11 @@ TEST(Refusal, RefusesWhatRunsCommandsOpensFilesOrEndsTheSimulator) {
         {".param a", "NAME=VALUE"},
         {".param a=", "without"},
         {".param 1a=2", "no name of a parameter"},
+        {".param sin=3", "meaning of its own"},  // {sin+1} is 1 in ngspice 39
+        {".param time=2", "meaning of its own"},
+        {".subckt cell a temper=2", "meaning of its own"},
+        {".func v(x) {x}", "meaning of its own"},
+        {".param a.b=1", "no name of a parameter"},
         {".func f {x}", "incomplete"},
         {".func f(x)", "incomplete"},
     };

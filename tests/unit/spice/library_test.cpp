@@ -190,8 +190,8 @@ TEST_F(Folder, IncludesOutsideTheFolderAreRefusedAndNothingOfThemIsShown) {
         EXPECT_THAT(said, HasSubstr("lies outside the folder of the netlist")) << name;
         EXPECT_THAT(said, Not(HasSubstr("the secret"))) << name;
     }
-    for (const char* name : {"$HOME/x", "~/x", "|id"})
-        EXPECT_THAT(refused(std::string{".include "} + name + "\n"), HasSubstr("cell.cir:1: ")) << name;
+    for (const std::string& name : {std::string{"$HOME/x"}, std::string{"~/x"}, std::string{"|id"}, std::string("link\0.inc", 9)})
+        EXPECT_THAT(refused(".include '" + name + "'\n"), HasSubstr("cell.cir:1: ")) << name;
 }
 
 TEST_F(Folder, FilesBelowPdkRootMayBeNamedByTheirAbsolutePathOrRelativeToIt) {

@@ -105,8 +105,16 @@ TEST(Linked, UndefinedNamesAreReportedAtTheCardThatUsesThem) {
     EXPECT_THAT(refused(".subckt cell a\nm1 a a 0 0 m\n.ends\n", ".model m nmos vth0={nowhere}\n"), HasSubstr("models.lib:1: parameter 'nowhere'"));
 }
 
+TEST(Linked, ManyUndefinedNamesAmongManyAreCountedWithoutSearchingForEach) {
+    std::string cell;
+    for (int k = 0; k < 5000; ++k) cell += ".param defined" + std::to_string(k) + "={undefined" + std::to_string(k) + "}\n";
+    EXPECT_THAT(refused(cell), HasSubstr("... and 4980 more"));
+}
+
 TEST(Linked, ParametersDoNotKnowTheConstantsOfSources) {
     EXPECT_THAT(refused(".param w={2*pi}\n"), HasSubstr("'pi' is not defined"));
+    EXPECT_THAT(refused(".subckt cell a\nr1 a 0 r={1+pi}\n.ends\n"), HasSubstr("'pi' is not defined"));
+    EXPECT_THAT(link(".subckt cell a\nr1 a 0 r={1+pi+v(a)}\n.ends\n"), HasSubstr("pi"));
     EXPECT_THAT(link(".param hot={temper+273}\n.subckt cell a\nb1 a 0 i=sin(2*pi*time)*hot\n.ends\n"), HasSubstr("time"));
 }
 
