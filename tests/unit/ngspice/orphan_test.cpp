@@ -77,6 +77,7 @@ TEST(KilledParent, LeavesNoWorkerThatIsStoppedOrNeverAnswers) {
             static_cast<void>(testing::ending(worker, endless));
             _exit(1);
         }
+        ::close(ready[1]);  // so that a parent that fails is seen
         char byte = 0;
         ASSERT_EQ(::read(ready[0], &byte, 1), 1);
         EXPECT_EQ(test::children(parent).size(), 1U);
@@ -84,7 +85,6 @@ TEST(KilledParent, LeavesNoWorkerThatIsStoppedOrNeverAnswers) {
         ::waitpid(parent, nullptr, 0);
         EXPECT_TRUE(nothing_left(folder.path())) << (stopped ? "stopped" : "running");
         ::close(ready[0]);
-        ::close(ready[1]);
     }
 }
 

@@ -122,8 +122,15 @@ TEST(Worker, PausingChangesNoBit) {
     Worker worker;
     const auto run = [&](int pauses) {
         Netlist netlist = worker_netlist(problem, cells, stop);
-        const Status loaded = worker.load(
-            {netlist.lines, netlist.signals, netlist.sources, problem.reference_hz, stop, problem::step_s(problem), {1}, {}, {}}, patience());
+        Load load;
+        load.lines = netlist.lines;
+        load.signals = netlist.signals;
+        load.sources = netlist.sources;
+        load.frequency = problem.reference_hz;
+        load.stop_time = stop;
+        load.step = problem::step_s(problem);
+        load.harmonics = {1};
+        const Status loaded = worker.load(load, patience());
         EXPECT_EQ(loaded.category, "ok") << loaded.message;
         std::vector<double> values;
         std::uint64_t points = 0;
