@@ -123,7 +123,7 @@ TEST(Worker, PausingChangesNoBit) {
     const auto run = [&](int pauses) {
         Netlist netlist = worker_netlist(problem, cells, stop);
         const Status loaded = worker.load(
-            {netlist.lines, netlist.signals, netlist.sources, problem.reference_hz, stop, problem::step_s(problem), {1}, {}, {}}, patience());
+            {netlist.lines, netlist.signals, netlist.sources, problem.reference_hz, stop, problem::step_s(problem), {1}, {}, {}, {}}, patience());
         EXPECT_EQ(loaded.category, "ok") << loaded.message;
         std::vector<double> values;
         std::uint64_t points = 0;
