@@ -138,6 +138,17 @@ TEST(Messages, DefaultsOfLaterFeaturesAreAccepted) {
     EXPECT_EQ(a.result.status, 0) << a.result.err;
 }
 
+TEST(Messages, MissingTemporaryFolderIsToldAsTmpdir) {
+    const TemporaryFolder folder;
+    const std::string out = (folder.path() / "out").string();
+    entrain::test::RunningProgram run{{"/usr/bin/env", "TMPDIR=/nonexistent", std::string{ENTRAIN_BINARY_DIR} + "/entrain", "run",
+                                       source_file("configs/lc.yaml"), "--out", out, "--quiet"}};
+    const auto result = run.wait();
+    EXPECT_EQ(result.status, 3);
+    EXPECT_THAT(result.err, HasSubstr("TMPDIR"));
+    EXPECT_FALSE(std::filesystem::exists(out));
+}
+
 TEST(Messages, AliasBombIsRefusedQuickly) {
     std::string bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n";
     for (char c = 'b'; c < 'j'; ++c)

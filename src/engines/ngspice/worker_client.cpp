@@ -61,12 +61,22 @@ std::filesystem::path executable() {
                            "/ (circuits cannot be simulated). Build the target entrain-worker or name it in ENTRAIN_WORKER."};
 }
 
+/// Where workers make their private folders.
+std::string temporary_folder() {
+    std::error_code error;
+    const std::filesystem::path folder = std::filesystem::temp_directory_path(error);
+    if (error)
+        throw MissingComponent{
+            fmt::format("the folder for temporary files cannot be used: {} (the simulator keeps its start files there). Set TMPDIR "
+                        "to a folder that can be written.",
+                        error.message())};
+    return std::filesystem::absolute(folder).string();
+}
+
 /// What the worker may know: where to put its start files, and what the loader and the sanitizers read. With a time zone in the environment, ngspice
 /// does not look for one in the files of the system.
 std::vector<std::string> environment() {
-    std::error_code ignored;
-    std::vector<std::string> variables = {fmt::format("TMPDIR={}", std::filesystem::absolute(std::filesystem::temp_directory_path(ignored)).string()),
-                                          "TZ=UTC0", "LC_ALL=C"};
+    std::vector<std::string> variables = {fmt::format("TMPDIR={}", temporary_folder()), "TZ=UTC0", "LC_ALL=C"};
     for (const char* name : {"LD_LIBRARY_PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"})
         if (const char* value = std::getenv(name); value != nullptr) variables.push_back(fmt::format("{}={}", name, value));
     return variables;

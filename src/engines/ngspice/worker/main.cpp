@@ -31,7 +31,9 @@ class StartFolder {
  public:
     StartFolder() {
         std::string name = (std::filesystem::temp_directory_path() / "entrain-worker-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error{"cannot make a temporary folder " + name + ": " + std::strerror(errno)};
+        if (::mkdtemp(name.data()) == nullptr)
+            throw std::runtime_error{"cannot make a temporary folder " + name + ": " + std::strerror(errno) +
+                                     "; set TMPDIR to a folder that can be written"};
         path_ = name;
         write(".spiceinit", "set num_threads=1\n");
         write("spinit", "* no code models\n");
