@@ -64,6 +64,7 @@ void fields(M& message, Each&& each) {
         each(message.finished);
         each(message.time);
         each(message.points);
+        each(message.newton_iterations);
     } else {
         static_assert(std::is_same_v<Message, Periods>);
         each(message.first);

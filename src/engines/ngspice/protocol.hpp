@@ -63,11 +63,12 @@ struct Advance {
 
 /// Answer to load, advance and finish.
 struct Status {
-    std::string category;      ///< problem::Failure::category, "" = good
-    std::string message;       ///< first error lines
-    bool finished = false;     ///< the stop time is reached
-    double time = 0.0;         ///< [s] last accepted point
-    std::uint64_t points = 0;  ///< accepted points since load
+    std::string category;                 ///< problem::Failure::category, "" = good
+    std::string message;                  ///< first error lines
+    bool finished = false;                ///< the stop time is reached
+    double time = 0.0;                    ///< [s] last accepted point
+    std::uint64_t points = 0;             ///< accepted points since load
+    std::uint64_t newton_iterations = 0;  ///< since load: how often the first external source was asked; 0 without such sources
 };
 
 /// Answer to read: the whole periods completed since the last read.

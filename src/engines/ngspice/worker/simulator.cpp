@@ -53,6 +53,7 @@ struct Simulator::State {
     bool finite = true;
     bool detach = false;
     std::uint64_t points = 0;
+    std::uint64_t newton_iterations = 0;
     double time = 0.0;
     double clock_time = -1.0;  ///< of cosine and sine
     double cosine = 1.0;
@@ -172,6 +173,7 @@ void Simulator::State::external_current(double t, const char* name, double& valu
     const std::string_view text{name};  // "i<k>"
     std::from_chars(text.data() + 1, text.data() + text.size(), k);
     if (k >= load.sources.size()) return;
+    if (k == 0) ++newton_iterations;  // every source is asked once in each
     const ExternalSource& source = load.sources[k];
     double c = cosine;
     double s = sine;
@@ -257,6 +259,7 @@ Status Simulator::load(Load load) {
     s.running = false;
     s.finite = true;
     s.points = 0;
+    s.newton_iterations = 0;
     s.time = 0.0;
     s.clock_time = -1.0;
     // A line with a line break inside would be joined silently with the next one.
@@ -282,7 +285,9 @@ Status Simulator::advance(const Advance& advance) {
     command(s.running ? "resume" : "run");
     s.running = true;
     s.flush_waves();
-    return s.outcome();
+    Status status = s.outcome();
+    status.newton_iterations = s.newton_iterations;
+    return status;
 }
 
 Periods Simulator::read() { return state_->demodulator ? state_->demodulator->take() : Periods{}; }
