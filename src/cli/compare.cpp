@@ -137,15 +137,37 @@ void write_comparison(const std::filesystem::path& folder, const Comparison& com
     io::write_json(folder / "compare.json", result);
 }
 
+int show(const io::Json& result, const std::filesystem::path& folder, const CommonOptions& options) {
+    if (options.json)
+        fmt::print("{}\n", result.dump(2));
+    else
+        fmt::print("{}  results in {}\n", report::comparison_table(result), folder.string());
+    return result["status"] == "ok" ? done : incomplete;
+}
+
 }  // namespace
 
 int compare_command(const std::string& config, const CommonOptions& options) {
     const auto began = Clock::now();
     const std::string started = utc_now("%Y-%m-%dT%H:%M:%SZ");
+    const bool resumes = !options.resume.empty();
+    if (resumes) require_resumable("compare", config, options);
+    if (!resumes && config.empty()) throw UserError{"compare: no CONFIG (expected an experiment file, for example configs/quickstart.yaml)"};
     const Progress progress = make_progress(options.quiet);
     std::optional<OutputFolder> folder;
-    if (!options.dry_run) folder.emplace(options, config, "compare");
-    Comparison comparison = load_comparison(config, overrides_of(options));
+    if (resumes) {
+        folder.emplace(options.resume, "compare");
+        if (is_complete(folder->path(), "compare.json")) {
+            if (!options.quiet) fmt::print(stderr, "{}: nothing is missing, this is its result\n", folder->path().string());
+            return show(io::read_json(folder->path() / "compare.json"), folder->path(), options);
+        }
+    } else if (!options.dry_run) {
+        folder.emplace(options, config, "compare");
+    }
+    Comparison comparison = load_comparison(resumes ? (folder->path() / "resolved.yaml").string() : config, overrides_of(options));
+    const Begin begin = resumes ? Begin::again : Begin::anew;
+    std::optional<StartedRun> started_comparison;
+    if (folder) started_comparison.emplace(folder->path(), comparison.resolved, begin);
     const int jobs = jobs_of(options);
     const Configuration::Compare mode = comparison.rows.front().configuration.compare;
     const bool equal_error = mode.equal == Configuration::Compare::Equal::error;
@@ -154,10 +176,12 @@ int compare_command(const std::string& config, const CommonOptions& options) {
 
     report::ComparisonInfo info;
     std::vector<FinishedRow> rows;
+    bool missing = false;  // a netlist, or a row
     for (std::size_t i = 0; i < ready.size(); ++i) {
         ComparisonRow& row = comparison.rows[i];
         if (progress.stop_requested()) {
             info.not_run.push_back(row.name);
+            missing = true;
             continue;
         }
         const auto row_began = Clock::now();
@@ -166,12 +190,34 @@ int compare_command(const std::string& config, const CommonOptions& options) {
         FinishedRow finished{row.name, experiment_of(row, comparison, ready[i], jobs, progress), {{"name", row.name}}, {}};
         study::TrialRecord record;
         std::optional<problem::Failure> failure = ready[i].failure;
-        if (!failure) failure = failure_of([&] { record = study::run_trial(finished.experiment->trial); });
+        std::optional<StartedRun> started_row;
+        std::optional<OutputFolder> claim;  // `run --resume` works on a row, too
+        if (!failure) {
+            started_row.emplace(row_folder, resolved_yaml(finished.experiment->configuration), begin);
+            claim.emplace(row_folder, "run");
+            use_finished_netlists(row_folder, finished.experiment->trial);
+            try {
+                failure = failure_of([&] { record = study::run_trial(finished.experiment->trial); });
+            } catch (...) {
+                if (started_row->has_finished_netlists()) {
+                    started_comparison->keep();  // --resume needs both
+                    folder->keep();
+                }
+                throw;
+            }
+            if (failure)
+                started_row.reset();
+            else
+                started_row->keep();
+        }
+        const bool may_work_again = failure && failure->category == "error";  // not the physics: a full disk, for one
+        missing = missing || may_work_again || !record.failures.empty() || progress.stop_requested();
         const RunTimes times{seconds_since(row_began), row_started};
         finished.result.update(failure ? write_failed_folder(row_folder, *finished.experiment, *failure, times)
                                        : write_run_folder(row_folder, *finished.experiment, record, times));
         if (!failure) finished.charts = report::charts_json(finished.experiment->trial, record);
         if (ready[i].point) finished.result["equal_error"] = equal_error_json(*ready[i].point, finished);
+        started_comparison->keep();
         folder->keep();  // what is finished stays, whatever becomes of the next row
         info.rows.push_back(finished.result);
         rows.push_back(std::move(finished));
@@ -191,12 +237,12 @@ int compare_command(const std::string& config, const CommonOptions& options) {
     info.provenance["config_sha256"] = sha256(comparison.resolved);
     const io::Json result = report::comparison_json(info);
     write_comparison(folder->path(), comparison, rows, result);
-    if (options.json)
-        fmt::print("{}\n", result.dump(2));
-    else
-        fmt::print("{}  results in {}\n", report::comparison_table(result), folder->path().string());
-    if (info.interrupted) return interrupted;
-    return result["status"] == "ok" ? done : incomplete;
+    if (!missing) {
+        for (const FinishedRow& row : rows) discard_finished_netlists(folder->path() / row.name);
+        discard_finished_netlists(folder->path());  // last: it says that the others may still be there
+    }
+    const int status = show(result, folder->path(), options);
+    return info.interrupted ? interrupted : status;
 }
 
 }  // namespace entrain::cli

@@ -67,7 +67,7 @@ Location place_of_name(const Configuration& c) { return c.places.at("substrate.n
 
 /// The row's name is that of a folder beside compare.json.
 void check_names(const std::vector<std::vector<ComparisonRow>>& rows, Diagnostics& diagnostics) {
-    static constexpr std::array<std::string_view, 4> files = {"compare.json", "compare.csv", "report.html", "resolved.yaml"};
+    static constexpr std::array<std::string_view, 5> files = {"compare.json", "compare.csv", "report.html", "resolved.yaml", "chunks"};
     constexpr std::size_t longest = 100;  // bytes; file systems end at 255, and temporary names are longer than names
     std::vector<Diagnostic> found;
     std::map<std::string, std::size_t> substrate_of;

@@ -12,6 +12,7 @@
 #include "catalogue/mechanisms.hpp"
 #include "catalogue/substrates.hpp"
 #include "config/corner.hpp"
+#include "config/field_text.hpp"
 #include "core/error.hpp"
 #include "core/file.hpp"
 #include "core/sha256.hpp"
@@ -86,19 +87,63 @@ std::vector<std::string> engines_for(const substrates::Substrate& substrate) {
     return names;
 }
 
+/// `file` as an absolute path; relative ones are relative to the configuration.
+std::string absolute_path(const Configuration& c, const std::string& file) {
+    return std::filesystem::absolute(c.file.parent_path() / file).lexically_normal().string();
+}
+
+/// Reads the user's own files; substrate.parameters become the corner.
+substrates::Corner read_user_files(Configuration& c, Diagnostics& diagnostics) {
+    substrates::UserFiles files;
+    files.folder = std::filesystem::absolute(c.file.parent_path());
+    files.corner = c.substrate.corner;
+    if (!c.pdk_root.empty()) files.pdk_root = c.pdk_root = absolute_path(c, c.pdk_root);
+    for (std::size_t k = 0; k < c.models.size(); ++k) {
+        Configuration::ModelFile& model = c.models[k];
+        if (model.file.empty()) diagnostics.add(c.places.at(fmt::format("models.{}", k)), fmt::format("missing key 'models.{}.file'", k));
+        model.file = absolute_path(c, model.file);
+        files.models.push_back({model.file, model.section});
+    }
+    substrates::Corner corner;
+    if (!diagnostics.empty()) return corner;
+    try {
+        const substrates::UserFilesRead read = c.substrate_plugin->read_files(files);
+        if (!c.substrate.files_sha256.empty() && c.substrate.files_sha256 != read.sha256)
+            diagnostics.add(c.places.at("substrate.files_sha256"),
+                            "the files of the cell have changed since this file was written. Restore them, or run the original configuration.");
+        c.substrate.files_sha256 = read.sha256;
+        for (const RawEntry& entry : c.substrate.parameters) {
+            const std::optional<double> value = config::read_number(entry.text);
+            if (std::ranges::find(read.parameters, entry.key) == read.parameters.end())
+                diagnostics.add(entry.where,
+                                fmt::format("substrate.parameters: subcircuit {} has no parameter '{}' (expected {}).{}", c.substrate_plugin->cell(),
+                                            entry.key, fmt::join(read.parameters, ", "), did_you_mean(entry.key, read.parameters)));
+            else if (!value)
+                diagnostics.add(entry.where, fmt::format("substrate.parameters.{} is '{}' (expected a number in SI units, for example 1.5e-6)",
+                                                         entry.key, entry.text));
+            else
+                corner[entry.key] = {*value, "1", "substrate.parameters"};
+        }
+    } catch (const UserError& error) {
+        for (const Diagnostic& d : error.diagnostics()) diagnostics.add(d.where.file.empty() ? c.places.at("substrate") : d.where, d.message);
+    }
+    return corner;
+}
+
 /// Reads the corner file, applies substrate.parameters and configures the plug-in.
 void configure_substrate(Configuration& c, Diagnostics& diagnostics) {
     const std::vector<substrates::ParameterSpec> specs = c.substrate_plugin->parameters();
     substrates::Corner corner;
-    if (!config::is_plain_name(c.substrate.corner)) {
+    if (c.substrate_plugin->from_user_files()) {
+        corner = read_user_files(c, diagnostics);
+    } else if (!config::is_plain_name(c.substrate.corner)) {
         diagnostics.add(
             c.places.at("substrate.corner"),
             fmt::format(
                 "substrate.corner: '{}' is not a corner name (expected the name of a file in models/{}/ without .yaml: letters, digits, - and _)",
                 c.substrate.corner, c.substrate.kind));
         return;
-    }
-    if (specs.empty()) {
+    } else if (specs.empty()) {
         if (!c.substrate.parameters.empty())
             diagnostics.add(c.substrate.parameters.front().where, fmt::format("substrate.parameters: '{}' has no parameters", c.substrate.kind));
     } else {
@@ -151,12 +196,15 @@ void Configuration::describe(FieldVisitor& v) {
         [this](FieldVisitor& s) {
             s.text("kind", substrate.kind, "technology, see entrain list");
             s.text("name", substrate.name, "row name in compare; default the kind");
-            s.text("corner", substrate.corner, "models/<kind>/<corner>.yaml");
-            s.raw_map("parameters", substrate.parameters, "override keys of the corner file");
+            s.text("corner", substrate.corner, "models/<kind>/<corner>.yaml; kind user: section of the files in models");
+            s.raw_map("parameters", substrate.parameters, "override keys of the corner file; kind user: parameters of the subcircuit");
+            s.text("files_sha256", substrate.files_sha256, "written into resolved.yaml: sha256 over the user's own files; changed files are refused");
             s.text("corner_sha256", substrate.corner_sha256, "written into resolved.yaml: sha256 of the corner file; a changed file is refused");
             if (substrate_plugin) substrate_plugin->describe(s);
         },
         "the technology");
+    v.sections("models", models, "device files for substrates of kind user");
+    v.text("pdk_root", pdk_root, "folder below which the user's files may include others, besides their own folders");
     v.section(
         "engine",
         [this](FieldVisitor& s) {
@@ -226,6 +274,8 @@ Configuration load_configuration(const std::filesystem::path& file, const std::v
                                         one));
     diagnostics.throw_if_any();
     Configuration c = read_configuration(file, std::move(root), scope, diagnostics);
+    if (c.substrate_plugin && !c.substrate_plugin->from_user_files() && !c.models.empty())
+        diagnostics.add(c.places.at("models"), fmt::format("models: {} has its own devices (expected substrate.kind: user)", c.substrate.kind));
     if (!c.impossible.empty()) diagnostics.add(c.places.at("substrate"), c.impossible);
     if (!c.unsupported.empty()) diagnostics.add(c.places.at("engine.kind"), "engine.kind: " + c.unsupported);
     diagnostics.throw_if_any();
@@ -243,6 +293,7 @@ Configuration read_configuration(const std::filesystem::path& file, config::Node
     if (!diagnostics.empty()) return c;  // without the plug-ins their options would all look unknown
     c.readout.dimensionless = c.substrate_plugin && c.substrate_plugin->dimensionless();
     if (c.substrate_plugin) c.simulation.points_per_period = c.substrate_plugin->default_points_per_period();
+    if (c.substrate_plugin && c.substrate_plugin->from_user_files()) c.substrate.corner.clear();  // user files need not have corners
 
     if (scope == Scope::substrate_only)  // a whole experiment file serves too: what is not needed is not looked at
         std::erase_if(c.root.entries, [](const config::Node::Entry& e) {
@@ -282,10 +333,9 @@ Configuration read_configuration(const std::filesystem::path& file, config::Node
 }
 
 Inputs load_inputs(Configuration& c) {
-    const std::filesystem::path base = c.file.parent_path();
     Inputs inputs;
-    c.layer.weights = std::filesystem::absolute(base / c.layer.weights).lexically_normal().string();
-    c.layer.inputs = std::filesystem::absolute(base / c.layer.inputs).lexically_normal().string();
+    c.layer.weights = absolute_path(c, c.layer.weights);
+    c.layer.inputs = absolute_path(c, c.layer.inputs);
     Diagnostics diagnostics;
     c.checksums.weights = checked_sum(c.checksums.weights, c.layer.weights, c.places.at("checksums.weights"), diagnostics);
     c.checksums.inputs = checked_sum(c.checksums.inputs, c.layer.inputs, c.places.at("checksums.inputs"), diagnostics);

@@ -41,7 +41,18 @@ struct Configuration {
         std::string corner = "typical";
         std::vector<RawEntry> parameters;
         std::string corner_sha256;  ///< of resolved.yaml, like checksums
+        std::string files_sha256;   ///< of resolved.yaml: over the user's own files
     } substrate;
+    struct ModelFile {
+        std::string file;
+        std::string section;
+        void describe(FieldVisitor& v) {
+            v.text("file", file, "SPICE file; relative to the configuration");
+            v.text("section", section, ".lib section of it; default substrate.corner, or the whole file if that is not given");
+        }
+    };
+    std::vector<ModelFile> models;  ///< device files of the user's own
+    std::string pdk_root;
     std::string engine;
     struct Checksums {
         std::string weights;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <functional>
 #include <limits>
@@ -64,6 +65,7 @@ int guarded(const std::function<int()>& command) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is then an error of the write, as a full disk is
     CLI::App app{
         "Entrain: can attention be computed by oscillators, and at what cost? Lowers a trained attention layer into an oscillator circuit, simulates "
         "it, reads it out and checks it.",
@@ -86,14 +88,15 @@ int main(int argc, char** argv) {
     add_output(*run, options);
     run->add_flag("--dry-run", options.dry_run, "say what would be simulated, and how long it would take");
     run->add_option("--waves", options.waves, "record these nodes as a rawfile (comma separated)")->delimiter(',')->allow_extra_args(false);
-    run->add_option("--resume", options.resume, "continue a run from its folder");
+    run->add_option("--resume", options.resume, "continue a run from its folder: simulate what is missing or failed");
     run->callback([&] { command = [&] { return entrain::cli::run_command(config, options); }; });
 
     auto* compare = app.add_subcommand("compare", "one layer on several substrates and engines, one table");
-    with_config(compare);
+    compare->add_option("CONFIG", config, "experiment file (YAML)");
     add_common(*compare, options);
     add_output(*compare, options);
     compare->add_flag("--dry-run", options.dry_run, "say what each row would simulate, and how long it would take");
+    compare->add_option("--resume", options.resume, "continue a comparison from its folder: simulate what is missing or failed");
     compare->callback([&] { command = [&] { return entrain::cli::compare_command(config, options); }; });
 
     auto* netlist = app.add_subcommand("netlist", "write the circuits that run simulates as stand-alone SPICE decks");

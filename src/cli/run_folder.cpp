@@ -2,12 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "core/error.hpp"
 #include "core/file.hpp"
+#include "embedded/version.hpp"
 #include "report/html.hpp"
 #include "report/result.hpp"
 
 namespace entrain::cli {
 namespace {
+
+std::filesystem::path netlists_of(const std::filesystem::path& folder) { return folder / "chunks"; }
 
 report::RunInfo run_info(Configuration& c, const std::string& status, const RunTimes& times) {
     report::JsonEcho engine_options;
@@ -19,6 +23,57 @@ report::RunInfo run_info(Configuration& c, const std::string& status, const RunT
 }
 
 }  // namespace
+
+StartedRun::StartedRun(const std::filesystem::path& folder, const std::string& resolved, Begin begin)
+    : folder_{folder}, kept_{begin == Begin::again} {
+    std::error_code none;
+    const std::filesystem::path netlists = netlists_of(folder);
+    for (const std::filesystem::path& leftovers : {folder, netlists}) remove_temporary_files(leftovers);
+    for (const auto& entry : std::filesystem::directory_iterator{netlists, none})
+        if (entry.path().extension() != ".chunk")
+            throw UserError{Location{entry.path().string()}, "stands where a run keeps its finished netlists. Move it, or choose another --out."};
+    if (begin == Begin::anew) discard_finished_netlists(folder);
+    std::filesystem::create_directories(netlists);
+    const std::filesystem::path file = folder / "resolved.yaml";
+    if (std::filesystem::exists(file, none)) resolved_before_ = read_file(file);
+    write_file_atomically(file, resolved);
+}
+
+StartedRun::~StartedRun() {
+    if (kept_ || has_finished_netlists()) return;
+    try {
+        discard_finished_netlists(folder_);
+        if (resolved_before_)
+            write_file_atomically(folder_ / "resolved.yaml", *resolved_before_);
+        else
+            std::filesystem::remove(folder_ / "resolved.yaml");
+    } catch (const std::exception&) {
+        // The error that ends the run is the one to be told.
+    }
+}
+
+bool StartedRun::has_finished_netlists() const {
+    std::error_code none;
+    return !std::filesystem::is_empty(netlists_of(folder_), none) && !none;
+}
+
+void use_finished_netlists(const std::filesystem::path& folder, study::TrialInput& trial) {
+    trial.run.checkpoint_folder = netlists_of(folder).string();
+    trial.run.program = fmt::format("entrain {} {}", version, git_revision);
+}
+
+bool is_complete(const std::filesystem::path& folder, const char* result) {
+    return std::filesystem::exists(folder / result) && !std::filesystem::exists(netlists_of(folder));
+}
+
+void discard_finished_netlists(const std::filesystem::path& folder) {
+    const std::filesystem::path netlists = netlists_of(folder);
+    if (!std::filesystem::exists(netlists)) return;
+    // Killed between two files, the rest would make a complete run look as if something were missing.
+    const std::filesystem::path leaving = temporary_name(netlists);
+    std::filesystem::rename(netlists, leaving);
+    std::filesystem::remove_all(leaving);
+}
 
 io::Json write_run_folder(const std::filesystem::path& folder, Experiment& experiment, const study::TrialRecord& record, const RunTimes& times) {
     const std::string status = experiment.trial.run.progress.stop_requested() ? "partial" : report::status_of(record);

@@ -16,6 +16,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/sha256.hpp"
@@ -86,32 +87,61 @@ OutputFolder::OutputFolder(const CommonOptions& options, const std::filesystem::
         path_ = fs::path{"runs"} / name;
         for (int n = 2; fs::exists(path_, none); ++n) path_ = fs::path{"runs"} / fmt::format("{}-{}", name, n);  // two runs within a second
     }
-    const auto refuse = [&](const std::string& why) { return UserError{Location{path_.string()}, why}; };
     std::error_code error;
     const fs::file_status status = fs::status(path_, error);
     if (status.type() == fs::file_type::not_found) {
         for (fs::path folder = fs::absolute(path_); !fs::exists(folder, error) && folder.has_relative_path(); folder = folder.parent_path())
             made_ = folder;
         fs::create_directories(path_, error);
-        if (error) throw refuse(fmt::format("cannot be created: {} (expected a new or empty folder for {})", error.message(), command));
+        if (error) throw refusal(fmt::format("cannot be created: {} (expected a new or empty folder for {})", error.message(), command));
     } else if (!error && !fs::is_directory(status)) {
-        throw refuse(fmt::format("is not a folder (expected a new or empty folder for {})", command));
+        throw refusal(fmt::format("is not a folder (expected a new or empty folder for {})", command));
     }
     const bool empty = !error && fs::is_empty(path_, error);
-    if (error) throw refuse(fmt::format("cannot be used as output folder: {}", error.message()));
-    if (!empty && !options.force) throw refuse("the output folder is not empty. Choose another with --out, or overwrite it with --force.");
-    if (::access(path_.c_str(), W_OK | X_OK) != 0) throw refuse(fmt::format("cannot be written: {}", std::strerror(errno)));
+    if (error) throw refusal(fmt::format("cannot be used as output folder: {}", error.message()));
+    if (!empty && !options.force) throw refusal("the output folder is not empty. Choose another with --out, or overwrite it with --force.");
+    lock();
+}
+
+OutputFolder::OutputFolder(const std::filesystem::path& of_a_run, const char* command) : path_{of_a_run} {
+    std::error_code none;
+    if (!std::filesystem::is_directory(path_, none)) throw refusal(fmt::format("is not a folder (--resume expects that of an earlier {})", command));
+    if (!std::filesystem::is_regular_file(path_ / "resolved.yaml", none))
+        throw refusal(
+            fmt::format("has no resolved.yaml (--resume expects the folder of an earlier {}, which writes it before it simulates)", command));
+    lock();
+}
+
+void OutputFolder::lock() {
+    if (::access(path_.c_str(), W_OK | X_OK) != 0) throw refusal(fmt::format("cannot be written: {}", std::strerror(errno)));
     lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
         ::close(lock_);
-        throw refuse("the output folder is in use by another run. Choose another with --out.");
+        throw refusal("the folder is in use by another run. Wait for it, or choose another folder.");
     }
 }
+
+UserError OutputFolder::refusal(const std::string& why) const { return {Location{path_.string()}, why}; }
 
 OutputFolder::~OutputFolder() {
     std::error_code ignored;
     if (!kept_ && !made_.empty()) std::filesystem::remove_all(made_, ignored);
     if (lock_ >= 0) ::close(lock_);
+}
+
+void require_resumable(const char* command, const std::string& config, const CommonOptions& options) {
+    if (!config.empty())
+        throw UserError{fmt::format(
+            "{}: CONFIG and --resume are both given (expected one: --resume takes the configuration from the folder's resolved.yaml)", command)};
+    const std::pair<bool, const char*> excluded[] = {{!options.out.empty(), "--out"},
+                                                     {options.force, "--force"},
+                                                     {!options.overrides.empty(), "--set"},
+                                                     {options.seed.has_value(), "--seed"},
+                                                     {options.dry_run, "--dry-run"}};
+    for (const auto& [given, name] : excluded)
+        if (given)
+            throw UserError{
+                fmt::format("{}: {} does not go with --resume (a {} goes on in its folder as it was configured)", command, name, command)};
 }
 
 int jobs_of(const CommonOptions& options) {
@@ -165,7 +195,7 @@ Experiment::Experiment(Configuration c, Inputs i, energy::DigitalCosts d, proble
             .readout = configuration.readout,
             .simulation = configuration.simulation,
             .streams = RandomStreams{static_cast<std::uint64_t>(configuration.seed)},
-            .run = {.jobs = jobs, .progress = progress, .waves = {}, .waves_folder = {}}} {
+            .run = {.jobs = jobs, .progress = progress, .waves = {}, .waves_folder = {}, .checkpoint_folder = {}, .program = {}}} {
     if (trial.mapping.normalisation == network::Normalisation::full_scale)
         trial.mapping.head_full_scale = study::head_full_scale(inputs.layer, inputs.all, trial.mechanism);
 }

@@ -5,6 +5,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/configuration.hpp"
+#include "core/error.hpp"
 #include "core/progress.hpp"
 #include "io/json.hpp"
 #include "problem/calibration.hpp"
@@ -20,6 +21,8 @@ namespace entrain::cli {
 class OutputFolder {
  public:
     OutputFolder(const CommonOptions& options, const std::filesystem::path& config, const char* command);
+    /// The folder of a run that is to be continued; refused when it is no folder of a `command`, cannot be written, or is in use.
+    OutputFolder(const std::filesystem::path& of_a_run, const char* command);
     OutputFolder(const OutputFolder&) = delete;
     OutputFolder& operator=(const OutputFolder&) = delete;
     ~OutputFolder();  ///< removes what the constructor made if keep() was never called: failed work leaves nothing behind
@@ -28,6 +31,9 @@ class OutputFolder {
     void keep() { kept_ = true; }
 
  private:
+    [[nodiscard]] UserError refusal(const std::string& why) const;
+    void lock();
+
     std::filesystem::path path_;
     std::filesystem::path made_;  ///< topmost folder that did not exist before; "" if none
     int lock_ = -1;               ///< descriptor of the folder, locked for the life of the object
@@ -59,6 +65,9 @@ struct Experiment {
 
 /// The same progress with `name` before every stage.
 [[nodiscard]] Progress named(const Progress& progress, const std::string& name);
+
+/// UserError for what would make a continued run another one.
+void require_resumable(const char* command, const std::string& config, const CommonOptions& options);
 
 [[nodiscard]] int jobs_of(const CommonOptions& options);
 [[nodiscard]] std::vector<std::string> overrides_of(const CommonOptions& options);

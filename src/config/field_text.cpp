@@ -61,7 +61,8 @@ std::string type_text(const Field& field) {
             [](const IntegerField&) { return std::string{"integer"}; }, [](const OptionalIntegerField&) { return std::string{"integer or null"}; },
             [](const FlagField&) { return std::string{"true | false"}; }, [](const TextField&) { return std::string{"text"}; },
             [](const IntegerListField&) { return std::string{"list of integers"}; }, [](const WordField& f) { return joined(f.allowed, " | "); },
-            [](const SectionField&) { return std::string{"map"}; }, [](const RawMapField&) { return std::string{"map of names and values"}; }},
+            [](const SectionField&) { return std::string{"map"}; }, [](const SectionListField&) { return std::string{"list of maps"}; },
+            [](const RawMapField&) { return std::string{"map of names and values"}; }},
         field.value);
 }
 

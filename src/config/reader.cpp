@@ -151,6 +151,8 @@ void Reader::visit(const Field& field) {
     places_.set(name, value.where);
     if (const auto* list = std::get_if<IntegerListField>(&field.value)) {
         visit_list(*list, name, value);
+    } else if (const auto* sections = std::get_if<SectionListField>(&field.value)) {
+        visit_section_list(*sections, name, value);
     } else if (const auto* raw = std::get_if<RawMapField>(&field.value)) {
         visit_raw_map(*raw, name, value);
     } else {
@@ -196,6 +198,24 @@ void Reader::visit_list(const IntegerListField& list, const std::string& name, c
     }
     if (mistakes > most_reported) diagnostics_.add(node.where, fmt::format("{} has {} more entries like these", name, mistakes - most_reported));
     if (mistakes == 0) *list.value = std::move(numbers);
+}
+
+void Reader::visit_section_list(const SectionListField& list, const std::string& name, const Node& node) {
+    if (node.kind != Node::Kind::sequence) {
+        diagnostics_.add(node.where, fmt::format("{} {} (expected a list of maps of keys and values)", name, found(node)));
+        return;
+    }
+    constexpr std::size_t longest = 1000;
+    if (node.items.size() > longest) {
+        diagnostics_.add(node.where, fmt::format("{} has {} entries (expected at most {})", name, node.items.size(), longest));
+        return;
+    }
+    list.resize(node.items.size());
+    for (std::size_t k = 0; k < node.items.size(); ++k) {
+        Reader inner{node.items[k], fmt::format("{}.{}", name, k), diagnostics_, places_};
+        list.describe(k, inner);
+        inner.finish();
+    }
 }
 
 void Reader::visit_raw_map(const RawMapField& raw, const std::string& name, const Node& node) {

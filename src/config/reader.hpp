@@ -39,6 +39,7 @@ class Reader final : public FieldVisitor {
     [[nodiscard]] std::string dotted(std::string_view key) const;
     void visit_section(const SectionField& section, std::string_view key, const Node* node);
     void visit_list(const IntegerListField& list, const std::string& name, const Node& node);
+    void visit_section_list(const SectionListField& list, const std::string& name, const Node& node);
     void visit_raw_map(const RawMapField& raw, const std::string& name, const Node& node);
 
     const Node& node_;

@@ -41,6 +41,7 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 std::string to_string(const Diagnostic& d) {
     if (d.where.file.empty()) return d.message;
     if (d.where.line == 0) return fmt::format("{}: {}", d.where.file, d.message);
+    if (d.where.column == 0) return fmt::format("{}:{}: {}", d.where.file, d.where.line, d.message);
     return fmt::format("{}:{}:{}: {}", d.where.file, d.where.line, d.where.column, d.message);
 }
 

@@ -75,6 +75,12 @@ struct WordField {
 struct SectionField {
     std::function<void(FieldVisitor&)> describe;
 };
+/// A list of maps with the same fields. resize() makes room for so many; describe() visits the fields of one.
+struct SectionListField {
+    std::function<std::size_t()> size;
+    std::function<void(std::size_t)> resize;
+    std::function<void(std::size_t, FieldVisitor&)> describe;
+};
 /// A map whose keys are not known to the code (keys of a model file); values stay text with their place.
 struct RawEntry {
     std::string key;
@@ -89,7 +95,7 @@ struct Field {
     std::string_view name;
     std::string_view doc;
     std::variant<QuantityField, NumberField, OptionalNumberField, IntegerField, OptionalIntegerField, FlagField, TextField, IntegerListField,
-                 WordField, SectionField, RawMapField>
+                 WordField, SectionField, SectionListField, RawMapField>
         value;
     bool required = false;
 };
@@ -124,6 +130,13 @@ class FieldVisitor {
     }
     void section(std::string_view name, std::function<void(FieldVisitor&)> describe, std::string_view doc) {
         visit({name, doc, SectionField{std::move(describe)}});
+    }
+    /// A list of structs that have a describe().
+    template <class Options>
+    void sections(std::string_view name, std::vector<Options>& list, std::string_view doc) {
+        visit({name, doc,
+               SectionListField{[&list] { return list.size(); }, [&list](std::size_t n) { list.resize(n); },
+                                [&list](std::size_t k, FieldVisitor& visitor) { list.at(k).describe(visitor); }}});
     }
     void raw_map(std::string_view name, std::vector<RawEntry>& entries, std::string_view doc) { visit({name, doc, RawMapField{&entries}}); }
 

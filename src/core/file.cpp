@@ -7,7 +7,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <regex>
 #include <stdexcept>
+#include <vector>
 
 #include "core/error.hpp"
 
@@ -55,6 +57,15 @@ std::string read_file(const std::filesystem::path& path, std::uintmax_t max_byte
 std::filesystem::path temporary_name(const std::filesystem::path& path) {
     static std::atomic<unsigned> written{0};
     return path.string() + "." + std::to_string(::getpid()) + "-" + std::to_string(written.fetch_add(1)) + ".tmp";
+}
+
+void remove_temporary_files(const std::filesystem::path& folder) {
+    static const std::regex temporary{".+\\.[0-9]+-[0-9]+\\.tmp"};
+    std::vector<std::filesystem::path> found;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator{folder, none})
+        if (std::regex_match(entry.path().filename().string(), temporary)) found.push_back(entry.path());
+    for (const std::filesystem::path& path : found) std::filesystem::remove_all(path, none);
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {

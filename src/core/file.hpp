@@ -15,6 +15,9 @@ namespace entrain {
 /// ("cannot write FILE: No space left on device") and removes the temporary file.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
+/// Removes what killed writers left under temporary_name()s in `folder`; only for a folder that nobody else writes to at this moment.
+void remove_temporary_files(const std::filesystem::path& folder);
+
 /// A name beside `path` that no other writer uses, neither in this process nor in another one of this machine; ends in ".tmp".
 [[nodiscard]] std::filesystem::path temporary_name(const std::filesystem::path& path);
 

@@ -16,6 +16,8 @@ struct RunOptions {
     Progress progress;
     std::vector<std::string> waves;  ///< nodes to record as a rawfile (circuits); empty = none
     std::string waves_folder;        ///< where the rawfiles go
+    std::string checkpoint_folder;   ///< where finished parts are stored at once and looked for first; "" = nowhere (calibrations)
+    std::string program;             ///< version that writes them: parts of another one are not used
 };
 
 /// What a run would cost, before running it.

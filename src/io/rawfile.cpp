@@ -130,7 +130,7 @@ class RawReader {
 }  // namespace
 
 RawWriter::RawWriter(std::filesystem::path path, std::size_t variables)
-    : path_{std::move(path)}, temporary_{path_.string() + ".tmp"}, file_{std::fopen(temporary_.c_str(), "wbe")}, variables_{variables} {
+    : path_{std::move(path)}, temporary_{temporary_name(path_)}, file_{std::fopen(temporary_.c_str(), "wbe")}, variables_{variables} {
     if (!file_) throw failure();
 }
 

@@ -13,9 +13,10 @@ namespace entrain::problem {
 /// What is measured once per (substrate, corner, cell, injection, options) on the netlist that is simulated. NaN = does not apply (ideal).
 struct Calibration {
     bool dimensionless = true;
-    double frequency_hz = std::numeric_limits<double>::quiet_NaN();          ///< free-running, step -> 0 (extrapolated)
-    double frequency_at_step_hz = std::numeric_limits<double>::quiet_NaN();  ///< free-running at the step of the run: the anchors' frequency
-    double amplitude = std::numeric_limits<double>::quiet_NaN();             ///< of the fundamental at the read port, in amplitude_unit
+    double frequency_hz = std::numeric_limits<double>::quiet_NaN();               ///< free-running, step -> 0 (extrapolated)
+    double frequency_at_step_hz = std::numeric_limits<double>::quiet_NaN();       ///< free-running at the step of the run: the anchors' frequency
+    double frequency_at_half_step_hz = std::numeric_limits<double>::quiet_NaN();  ///< free-running at twice the points per period
+    double amplitude = std::numeric_limits<double>::quiet_NaN();                  ///< of the fundamental at the read port, in amplitude_unit
     std::string amplitude_unit;
     double power_w = std::numeric_limits<double>::quiet_NaN();              ///< free-running, per oscillator
     double reference_current_a = std::numeric_limits<double>::quiet_NaN();  ///< what `injection` is a fraction of
@@ -29,6 +30,8 @@ struct Calibration {
     double residual_rad = 0.0;           ///< largest deviation of the calibration points from offset + slope (r - 0.25)
     std::vector<PhaseTerm> phase_terms;  ///< harmonics the phase is read with, so that it does not depend on the drive
     Eigen::MatrixXd limit_cycle;     ///< [samples x states] CellInterface::states of the free cell (netlist units) when its phase is 2 pi k/samples
+    int warm_up_periods = 0;         ///< see CircuitProblem::warm_up_periods; 0 for cells whose states can be preset
+    double free_phase = 0.0;         ///< [rad] of the free cell after them, against a clock cos(w t) from its start
     double relaxation_time_s = 0.0;  ///< amplitude relaxation of the free cell; 0 where it is not modelled
     std::string key;                 ///< content hash it was measured for; "" for ideal
 };

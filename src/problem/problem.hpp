@@ -83,6 +83,7 @@ struct Cell {
     network::TokenId id;
     std::vector<Parameter> parameters;  ///< of the instance: device deviations and initial conditions that preset the start phase
     std::complex<double> injection;     ///< [A] phasor of the summed anchor currents, of cos(w t + arg): what a full crossbar would inject
+    double clock_shift = 0.0;           ///< [rad] by which the phase of this cell's clock runs ahead: see CircuitProblem::warm_up_periods
     double drive_offset_hz = 0.0;       ///< test benches: this cell's injection is off the reference frequency by this much
     double noise_density = 0.0;         ///< [A^2/Hz] one-sided density of white current noise at the injection pins
     std::uint64_t noise_seed = 0;       ///< of its random stream, one deviate per time step
@@ -127,10 +128,17 @@ enum class Crossbar {
     full      ///< every anchor and crosspoint is in the netlist
 };
 
+/// How the simulator is to read the netlist.
+struct Dialect {
+    std::string behavior;         ///< compatibility mode of ngspice (`ngbehavior`), "" = none
+    double geometry_scale = 1.0;  ///< of device widths, lengths and areas (`.options scale`)
+};
+
 /// A circuit, typed. One writer turns it into simulator text; nothing here is simulator syntax but `netlist`, the cell's own file.
 struct CircuitProblem {
     std::string title;
     std::string netlist;  ///< text of the cell file: .subckt and .model cards
+    Dialect dialect;
     CellInterface cell;
     double volt_scale = 1.0;    ///< physical volts per netlist volt; parameters and supply_v are in netlist units, what engines return is physical
     double ampere_scale = 1.0;  ///< physical amperes per netlist ampere
@@ -143,7 +151,11 @@ struct CircuitProblem {
     double anchor_mean_v = 0.0;       ///< [V] resistive summing: level around which the anchors swing
     double anchor_amplitude_v = 1.0;  ///< [V] current summing: 1
     double reference_hz = 0.0;        ///< anchors' frequency
-    int points_per_period = 50;       ///< fixed step: see step_s()
+    double half_step_hz = 0.0;        ///< measured for at_half_step(); 0 = unknown, as in benches, where another step would measure another thing
+    /// Whole periods before time 0 in which cells run free: for cells whose states cannot be preset. They all start alike, and a cell is brought to a
+    /// start phase by shifting its clock: a cell that is ahead by some angle, among sources that are ahead by the same, is the same circuit later.
+    int warm_up_periods = 0;
+    int points_per_period = 50;  ///< fixed step: see step_s()
     Integration integration;
     PointCost point_cost;
     double start_amplitude = 0.0;        ///< read-port amplitude [V] of a healthy cell; 0 = unknown (no amplitude verdicts)
@@ -165,6 +177,16 @@ inline constexpr int grid_periods = 8;  ///< grid_fraction times this is whole
 /// Fixed time step of a circuit [s].
 [[nodiscard]] inline double step_s(const CircuitProblem& circuit) {
     return 1.0 / (circuit.reference_hz * steps_per_period(circuit.points_per_period));
+}
+
+/// The same circuit at half the time step: twice the points per period, with anchors at the frequency that a free cell has at that step. A fixed step
+/// h lowers the numerical frequency of a cell by about (w h)^2/12, so that anchors of the full step would be off by 3/4 of that: at 50 points a
+/// thousandth of the frequency, a fifth of the lock range of a cell driven at K/w0 = 0.005. Needs half_step_hz.
+[[nodiscard]] inline CircuitProblem at_half_step(CircuitProblem circuit) {
+    circuit.reference_hz = circuit.half_step_hz;
+    circuit.points_per_period *= 2;
+    circuit.half_step_hz = 0.0;
+    return circuit;
 }
 
 using Problem = std::variant<ExactProblem, PhaseProblem, CircuitProblem>;

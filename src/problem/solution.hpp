@@ -50,6 +50,15 @@ struct Failure {
     std::vector<std::uint32_t> oscillators;  ///< whose numbers are missing because of it
 };
 
+/// A simulation that failed and was tried once more.
+struct Retry {
+    int chunk = -1;
+    std::string category;  ///< of the failure, as in Failure
+    std::string message;
+    std::string change;  ///< what was different the next time: "fresh worker", "half step"
+    bool ok = false;     ///< whether that worked
+};
+
 struct Cost {
     double cpu_s = 0.0;
     double simulated_periods = 0.0;   ///< sum over netlists
@@ -62,6 +71,7 @@ struct Cost {
 struct Solution {
     std::vector<OscillatorSolution> oscillators;  ///< [N], in the order of the problem
     std::vector<Failure> failures;
+    std::vector<Retry> retries;
     Cost cost;
 };
 

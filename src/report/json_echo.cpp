@@ -17,6 +17,14 @@ void JsonEcho::visit(const Field& field) {
                               f.describe(nested);
                               json_[name] = nested.json();
                           },
+                          [&](const SectionListField& f) {
+                              json_[name] = io::Json::array();
+                              for (std::size_t k = 0; k < f.size(); ++k) {
+                                  JsonEcho entry;
+                                  f.describe(k, entry);
+                                  json_[name].push_back(entry.json());
+                              }
+                          },
                           [&](const RawMapField& f) {
                               io::Json map = io::Json::object();
                               for (const RawEntry& entry : *f.entries) map[entry.key] = entry.text;

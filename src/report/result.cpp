@@ -197,6 +197,9 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
     json["failures"] = failures_json(record, c.dimensionless ? "/W" : "s");
     const std::size_t told = count(record, Verdict::settled) + count(record, Verdict::failed);  // the failed ones by their netlist
     json["failures_not_listed"] = record.failures.size() + record.readings.size() - told - json["failures"].size();
+    json["retries"] = Json::array();
+    for (const problem::Retry& r : record.retries)
+        json["retries"].push_back({{"chunk", r.chunk}, {"category", r.category}, {"message", r.message}, {"change", r.change}, {"ok", r.ok}});
     json["cost"] = {{"wall_s", info.wall_s},
                     {"cpu_s", record.cost.cpu_s},
                     {"simulated_periods", record.cost.simulated_periods},

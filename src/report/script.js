@@ -727,6 +727,19 @@
         if (more) add(parent, 'p', 'note', `${more} more.`);
     };
 
+    const retriesTable = (parent, row) => {
+        const retries = row.result.retries ?? [];
+        if (!retries.length) return;
+        const most = 50;
+        const text = value => element('td', 'text', value);
+        add(parent, 'h3', '', 'Netlists tried again');
+        parent.append(table(
+            '', ['where', 'what', 'why', 'change', 'worked'].map(name => element('th', 'text', name)),
+            retries.slice(0, most).map(r =>
+                [text(`netlist ${r.chunk}`), text(r.category), element('td', 'wide', r.message ?? ''), text(r.change), text(r.ok ? 'yes' : 'no')])));
+        if (retries.length > most) add(parent, 'p', 'note', `${retries.length - most} more.`);
+    };
+
     const factsOf = row => {
         const r = row.result;
         const s = r.substrate ?? {};
@@ -802,6 +815,7 @@
             worstTable(detail, row);
             energyTable(detail, row);
             failuresTable(detail, row);
+            retriesTable(detail, row);
             add(detail, 'h3', '', 'Provenance');
             detail.append(facts([provenance(row.result.provenance ?? {})]));
         };

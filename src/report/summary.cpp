@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
 
 #include "report/number_text.hpp"
 #include "report/result.hpp"
@@ -66,6 +69,18 @@ std::string summary_table(const Json& r) {
                                             e["operations"]["oscillator_digital"].dump(), e["operations"]["all_physical"].dump()));
     row("cost", fmt::format("{:.3g} s wall, {:.3g} s simulating, {:.4g} periods", r["cost"]["wall_s"].get<double>(), r["cost"]["cpu_s"].get<double>(),
                             r["cost"]["simulated_periods"].get<double>()));
+    if (!r["retries"].empty()) {
+        std::map<std::string, std::pair<int, int>> by_change;  // tried, worked
+        for (const Json& retry : r["retries"]) {
+            auto& [tried, worked] = by_change[retry["change"].get<std::string>()];
+            ++tried;
+            if (retry["ok"].get<bool>()) ++worked;
+        }
+        std::string changes;
+        for (const auto& [change, counts] : by_change)
+            changes += fmt::format("{}{} ({} of {} worked)", changes.empty() ? "" : ", ", change, counts.second, counts.first);
+        row("netlists tried again", changes);
+    }
     if (!r["failures"].empty()) {
         constexpr std::size_t shown = 10;
         text += "  not settled or failed:\n";

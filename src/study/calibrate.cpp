@@ -17,6 +17,7 @@
 #include "core/error.hpp"
 #include "core/quantity.hpp"
 #include "problem/settling.hpp"
+#include "study/bench.hpp"
 
 namespace entrain::study {
 namespace {
@@ -37,66 +38,28 @@ constexpr double phase_error_time_constants = 13.0;                   // e^-13 o
 constexpr double locked_drift =
     1e-3;  // of K r: a start 20 deg off leaves 3e-5 over the last third of twelve time constants, a cell that slips about 1
 
-/// Runs one bench; a failed one ends the calibration with the simulator's words.
-std::vector<OscillatorSolution> run_bench(const substrates::Substrate& substrate, const engines::Engine& engine, std::span<const BenchCell> cells,
-                                          double reference_hz, int points, const Calibration& calibration, double time_s,
-                                          const engines::RunOptions& run, int recorded_periods = 0) {
-    problem::CircuitProblem bench = substrate.bench(cells, reference_hz, points, calibration);
-    bench.fixed_time = time_s;
-    bench.recorded_periods = recorded_periods;
-    bench.rule.rate = Eigen::VectorXd::Zero(static_cast<Eigen::Index>(cells.size()));
-    bench.rule.max_time = Eigen::VectorXd::Constant(static_cast<Eigen::Index>(cells.size()), time_s);
-    problem::Solution solution = engine.solve(bench, run);
-    if (run.progress.stop_requested()) throw Interrupted{};
-    if (!solution.failures.empty())
-        throw std::runtime_error{fmt::format("calibration failed ({}): {}", solution.failures.front().category, solution.failures.front().message)};
-    return std::move(solution.oscillators);
-}
-
-/// Frequency [Hz] from the rising crossings of the middle of a recorded waveform's swing; 0 with fewer than four. A crossing counts after the
-/// voltage has been below it by a quarter of its swing, so that ripple does not count.
-double crossing_frequency(const problem::Recording& recording) {
-    if (recording.read.empty()) return 0.0;
-    const auto [low, high] = std::minmax_element(recording.read.begin(), recording.read.end());
-    const double middle = 0.5 * (*low + *high);
-    const double hysteresis = 0.25 * (*high - *low);
-    if (!(hysteresis > 0.0)) return 0.0;
-    bool armed = false;
-    std::vector<double> crossings;
-    for (std::size_t k = 1; k < recording.read.size(); ++k) {
-        const double before = recording.read[k - 1] - middle;
-        const double now = recording.read[k] - middle;
-        if (before < -hysteresis) armed = true;
-        if (armed && before < 0.0 && now >= 0.0) {
-            crossings.push_back(recording.time[k - 1] + (recording.time[k] - recording.time[k - 1]) * before / (before - now));
-            armed = false;
-        }
-    }
-    if (crossings.size() < 4) return 0.0;
-    return static_cast<double>(crossings.size() - 1) / (crossings.back() - crossings.front());
-}
-
 /// The frequency within a few percent, whatever the estimate: formulas of transistor cells miss it by half.
-double coarse_frequency(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const engines::RunOptions& run) {
+double coarse_frequency(const Bench& bench) {
     constexpr int recorded = 20;        // reference periods: crossings for estimates up to five times too high
     constexpr double agreement = 0.02;  // free_run() follows the phase from there
     constexpr int rounds = 6;
-    const double relaxation = substrate.estimate().relaxation_time_s;
+    const double relaxation = bench.estimate.relaxation_time_s;
     const std::array<BenchCell, 1> cell{};
-    double reference = substrate.estimate().frequency_hz;
+    double reference = bench.estimate.frequency_hz;
     for (int round = 0; round < rounds; ++round) {
         const double time = 5.0 * relaxation + 2.0 * recorded / reference;
-        const OscillatorSolution free = run_bench(substrate, engine, cell, reference, points, {}, time, run, recorded).front();
+        const OscillatorSolution free = bench.simulate(cell, reference, bench.points_per_period, {}, time, recorded).front();
         const double found = crossing_frequency(free.recording);
         if (!(found > 0.0) || !std::isfinite(found))
             throw ModelError{
                 fmt::format("{}: the free cell does not oscillate (no crossings of its middle voltage within {} periods of the estimated "
                             "{:.4g} Hz). Give it more gain or bias.",
-                            substrate.cell(), recorded, reference)};
+                            bench.substrate.cell(), recorded, reference)};
         if (std::abs(found - reference) <= agreement * reference) return found;
         reference = found;
     }
-    throw ModelError{fmt::format("{}: the free cell has no steady frequency near {:.4g} Hz (jitter, or two modes)", substrate.cell(), reference)};
+    throw ModelError{
+        fmt::format("{}: the free cell has no steady frequency near {:.4g} Hz (jitter, or two modes)", bench.substrate.cell(), reference)};
 }
 
 struct FreeRun {
@@ -105,42 +68,48 @@ struct FreeRun {
 };
 
 /// Free cell at `points` per period: the step belongs to the frequency that is found at this very step.
-FreeRun free_run(const substrates::Substrate& substrate, const engines::Engine& engine, double guess_hz, int points, const Calibration& calibration,
-                 const engines::RunOptions& run) {
-    const double relaxation = substrate.estimate().relaxation_time_s;
+FreeRun free_run(const Bench& bench, double guess_hz, int points, const Calibration& calibration) {
+    const double relaxation = bench.estimate.relaxation_time_s;
     const std::array<BenchCell, 1> cell{};
     double reference = guess_hz;
     for (int round = 0; round < max_frequency_rounds; ++round) {
         const double time = free_run_relaxations * relaxation + free_run_periods / reference;
-        OscillatorSolution free = run_bench(substrate, engine, cell, reference, points, calibration, time, run, problem::grid_periods).front();
+        OscillatorSolution free = bench.simulate(cell, reference, points, calibration, time, problem::grid_periods).front();
         if (free.stop != problem::Stop::time_limit || free.amplitude <= 0.0)
-            throw ModelError{fmt::format("{}: the free cell {} (amplitude {:.3g} {} after {:.3g} s). Give it more gain or bias.", substrate.cell(),
+            throw ModelError{fmt::format("{}: the free cell {} (amplitude {:.3g} {} after {:.3g} s). Give it more gain or bias.",
+                                         bench.substrate.cell(),
                                          free.stop == problem::Stop::multimode ? "runs at a harmonic or in another mode" : "does not oscillate",
-                                         free.amplitude, substrate.amplitude_unit(), time)};
+                                         free.amplitude, bench.substrate.amplitude_unit(), time)};
         const double found = reference + free.frequency_difference / turn;
         if (!(found > 0.0) || !std::isfinite(found))
-            throw ModelError{fmt::format("{}: no oscillation near {:.4g} Hz was found", substrate.cell(), guess_hz)};
+            throw ModelError{fmt::format("{}: no oscillation near {:.4g} Hz was found", bench.substrate.cell(), guess_hz)};
         if (std::abs(found - reference) <= frequency_agreement * reference) return {found, std::move(free)};
         reference = found;
     }
     throw ModelError{fmt::format(
         "{}: the free-running frequency near {:.4g} Hz does not settle to {:g} in {} rounds (jitter, or two modes). Raise points_per_period.",
-        substrate.cell(), reference, frequency_agreement, max_frequency_rounds)};
+        bench.substrate.cell(), reference, frequency_agreement, max_frequency_rounds)};
 }
 
-/// Frequency at step -> 0 from three steps: the error of the trapezoidal rule is a series in h^2 (Neville's scheme).
-double extrapolated_frequency(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c,
-                              const engines::RunOptions& run) {
+struct FinerFrequencies {
+    double half_step_hz;
+    double physical_hz;  ///< step -> 0
+};
+
+/// Frequency at half the step, and at step -> 0 from three steps: the error of the trapezoidal rule is a series in h^2 (Neville's scheme).
+FinerFrequencies finer_frequencies(const Bench& bench, const Calibration& c) {
+    const int points = bench.points_per_period;
     std::array<double, 3> f{c.frequency_at_step_hz};
     std::array<double, 3> h2{};  // in units of the squared period
     for (std::size_t k = 0; k < f.size(); ++k) {
         const int finer = points + points * static_cast<int>(k) / 2;
         h2[k] = std::pow(problem::steps_per_period(finer), -2.0);
-        if (k > 0) f[k] = free_run(substrate, engine, f[k - 1], finer, c, run).frequency_hz;
+        if (k > 0) f[k] = free_run(bench, f[k - 1], finer, c).frequency_hz;
     }
+    const double half_step_hz = f.back();
     for (std::size_t order = 1; order < f.size(); ++order)
         for (std::size_t k = f.size() - 1; k >= order; --k) f[k] += (f[k] - f[k - 1]) * h2[k] / (h2[k - order] - h2[k]);
-    return f.back();
+    return {half_step_hz, f.back()};
 }
 
 /// States of a free cell over one period out of its recording, [samples x states], sample k at phase 2 pi k/samples. The recording spans the periods
@@ -180,6 +149,14 @@ Eigen::MatrixXd sampled_limit_cycle(const FreeRun& free, const std::vector<probl
     return cycle;
 }
 
+/// Has cells that cannot be preset run free first, until their amplitude is at rest, and notes where that brings their phase.
+void warm_up(const FreeRun& free, Calibration& c) {
+    constexpr double relaxations = 12.0;  // amplitude within 1e-5 of the limit cycle
+    const double rounds = std::ceil(relaxations * c.relaxation_time_s * free.frequency_hz / problem::grid_periods);
+    c.warm_up_periods = problem::grid_periods * std::max(1, static_cast<int>(rounds));
+    c.free_phase = free.cell.phase;
+}
+
 /// Rate [1/s] at which a phase comes back to its final value, tan(distance/2) ~ e^(-rate t) (Adler 1946): least squares over the samples between
 /// 20 and 0.5 degrees; 0 if there are fewer than three.
 double return_rate(const OscillatorSolution& cell) {
@@ -211,25 +188,24 @@ struct DrivenCells {
     Eigen::VectorXd rate;         ///< [drives] [rad/s] return rate over drive; 0 = not seen
 };
 
-DrivenCells drive_cells(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double rate_estimate,
-                        const engines::RunOptions& run) {
+DrivenCells drive_cells(const Bench& bench, const Calibration& c) {
     constexpr auto drives = static_cast<Eigen::Index>(phase_error_drives.size());
     DrivenCells seen{Eigen::VectorXd(drives), Eigen::MatrixXd(drives, static_cast<Eigen::Index>(c.phase_terms.size())), Eigen::VectorXd(drives)};
     const double count = static_cast<double>(drive_directions.size());
-    double rate = 0.5 * rate_estimate;         // until it is seen: an estimate may be too high by two
-    double expected = 0.0;                     // raw error of the drive before, to start the next one at a known distance
-    for (Eigen::Index d = drives; d-- > 0;) {  // strong drives first: theirs are the short runs
+    double rate = 0.5 * bench.estimate.coupling_rate;  // until it is seen: an estimate may be too high by two
+    double expected = 0.0;                             // raw error of the drive before, to start the next one at a known distance
+    for (Eigen::Index d = drives; d-- > 0;) {          // strong drives first: theirs are the short runs
         const double drive = phase_error_drives[static_cast<std::size_t>(d)];
         std::vector<BenchCell> cells;
         for (const double direction : drive_directions) cells.push_back({direction + expected + start_ahead, std::polar(drive, direction), 0.0});
-        const double time = phase_error_time_constants / (rate * drive) + free_run_relaxations * substrate.estimate().relaxation_time_s;
-        const auto locked = run_bench(substrate, engine, cells, c.frequency_at_step_hz, points, c, time, run);
+        const double time = phase_error_time_constants / (rate * drive) + free_run_relaxations * bench.estimate.relaxation_time_s;
+        const auto locked = bench.simulate(cells, c.frequency_at_step_hz, bench.points_per_period, c, time);
         for (const OscillatorSolution& cell : locked)
             if (cell.amplitude <= 0.0 || cell.stop != problem::Stop::time_limit || std::abs(cell.frequency_difference) > locked_drift * rate * drive)
                 throw ModelError{
                     fmt::format("{}: a cell driven at {:g} of full scale does not lock to a drive at its own frequency (it drifts at {:.3g} rad/s). "
                                 "Lower injection.",
-                                substrate.cell(), drive, cell.frequency_difference)};
+                                bench.substrate.cell(), drive, cell.frequency_difference)};
         const double first = wrap(locked.front().phase - drive_directions.front());
         seen.error(d) = first;
         seen.deformation.row(d).setZero();
@@ -324,11 +300,10 @@ struct Slip {
 };
 
 /// Slips of cells driven at these detunings [rad/s] above (side 1) or below (side -1) the free frequency, at full scale.
-std::vector<Slip> slips(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double side,
-                        const std::vector<double>& detunings, double time, const engines::RunOptions& run) {
+std::vector<Slip> slips(const Bench& bench, const Calibration& c, double side, const std::vector<double>& detunings, double time) {
     std::vector<BenchCell> cells;
     for (const double detuning : detunings) cells.push_back({0.0, 1.0, side * detuning / turn});
-    const auto driven = run_bench(substrate, engine, cells, c.frequency_at_step_hz, points, c, time, run);
+    const auto driven = bench.simulate(cells, c.frequency_at_step_hz, bench.points_per_period, c, time);
     std::vector<Slip> found;
     for (std::size_t k = 0; k < detunings.size(); ++k) found.push_back({detunings[k], beat_rate(driven[k].trajectory, side * detunings[k])});
     return found;
@@ -379,8 +354,7 @@ std::vector<double> resolving(const std::vector<Slip>& coarse, int count) {
 /// Edge of the lock range at full scale on one side, as a detuning [rad/s] > 0: a coarse grid around `rate` brackets it, a fine one resolves it.
 /// Nothing is assumed of the shape of the edge but that the beat vanishes there as the square root of the excess, over one fine step: at strong
 /// injection amplitude gives way and the range is not Adler's.
-double lock_edge(const substrates::Substrate& substrate, const engines::Engine& engine, int points, const Calibration& c, double side, double rate,
-                 const engines::RunOptions& run) {
+double lock_edge(const Bench& bench, const Calibration& c, double side, double rate) {
     constexpr double slips_seen = 6.0;   // whole turns within the run of a cell half a step outside; a quarter of it is transient
     constexpr double coarse_step = 0.2;  // in units of the expected rate
     constexpr int fine_cells = 7;
@@ -392,14 +366,13 @@ double lock_edge(const substrates::Substrate& substrate, const engines::Engine& 
         std::vector<double> detunings;
         for (double x = from; x < to; x += coarse_step)
             if (x * rate < largest_detuning) detunings.push_back(x * rate);
-        return slips(substrate, engine, points, c, side, detunings, time_for(coarse_step), run);
+        return slips(bench, c, side, detunings, time_for(coarse_step));
     };
-    std::vector<Slip> bracket = coarse(0.5, 1.6);             // most cells lock as far as they return fast
-    if (!brackets_edge(bracket)) bracket = coarse(0.2, 3.3);  // the others within a factor of three
-    static_cast<void>(edge_of(bracket, substrate.cell()));    // refuses an edge that is not bracketed
-    return edge_of(slips(substrate, engine, points, c, side, resolving(bracket, fine_cells),
-                         time_for((2.0 + hidden_step) * coarse_step / (fine_cells - 1)), run),
-                   substrate.cell());
+    std::vector<Slip> bracket = coarse(0.5, 1.6);                 // most cells lock as far as they return fast
+    if (!brackets_edge(bracket)) bracket = coarse(0.2, 3.3);      // the others within a factor of three
+    static_cast<void>(edge_of(bracket, bench.substrate.cell()));  // refuses an edge that is not bracketed
+    return edge_of(slips(bench, c, side, resolving(bracket, fine_cells), time_for((2.0 + hidden_step) * coarse_step / (fine_cells - 1))),
+                   bench.substrate.cell());
 }
 
 /// Runs two measurements, side by side if there are jobs for both.
@@ -432,36 +405,42 @@ Calibration calibrate(const substrates::Substrate& substrate, const engines::Eng
     quiet.waves.clear();
 
     tell(0.0);
-    const substrates::Estimate estimate = substrate.estimate();
     const int points = options.points_per_period;
+    Bench bench{substrate, engine, points, quiet, substrate.estimate()};
+    if (!std::isfinite(bench.estimate.frequency_hz)) bench.estimate = survey(bench);
     c.dimensionless = false;
     c.amplitude_unit = substrate.amplitude_unit();
-    c.relaxation_time_s = estimate.relaxation_time_s;
+    c.relaxation_time_s = bench.estimate.relaxation_time_s;
     for (const int order : substrate.read_harmonics()) c.phase_terms.push_back({order, 0.0, 0.0});
-    const FreeRun at_step = free_run(substrate, engine, coarse_frequency(substrate, engine, points, quiet), points, c, quiet);
+    const FreeRun at_step = free_run(bench, coarse_frequency(bench), points, c);
     c.frequency_at_step_hz = at_step.frequency_hz;
     c.amplitude = at_step.cell.amplitude;
     c.power_w = at_step.cell.mean_power;
     for (std::size_t h = 0; h < c.phase_terms.size(); ++h) c.phase_terms[h].reference = at_step.cell.deformation[h];
     c.limit_cycle = sampled_limit_cycle(at_step, substrate.bench({}, c.frequency_at_step_hz, points, c).cell.states);
+    if (!substrate.presets_start()) warm_up(at_step, c);
     tell(0.1);
     c.reference_current_a = substrate.reference_current(c.amplitude, c.frequency_at_step_hz);
-    c.coupling_rate = estimate.coupling_rate;
+    if (!std::isfinite(bench.estimate.coupling_rate)) {
+        const double per_ampere = rate_per_ampere(bench, c);
+        if (!std::isfinite(c.reference_current_a)) c.reference_current_a = angular(Hertz{c.frequency_at_step_hz}).value() / per_ampere;
+        bench.estimate.coupling_rate = per_ampere * c.reference_current_a * substrate.injection();
+    }
+    c.coupling_rate = bench.estimate.coupling_rate;
     DrivenCells seen;
-    double physical_hz = 0.0;
+    FinerFrequencies finer{};
     both(
-        run.jobs, [&] { seen = drive_cells(substrate, engine, points, c, estimate.coupling_rate, quiet); },
-        [&] { physical_hz = extrapolated_frequency(substrate, engine, points, c, quiet); });
-    c.frequency_hz = physical_hz;
+        run.jobs, [&] { seen = drive_cells(bench, c); }, [&] { finer = finer_frequencies(bench, c); });
+    c.frequency_hz = finer.physical_hz;
+    c.frequency_at_half_step_hz = finer.half_step_hz;
     tell(0.5);
 
     const std::optional<Relaxation> relaxation = fit_relaxation(seen.rate);
-    const double expected_edge = relaxation ? relaxation->rate : estimate.coupling_rate;
+    const double expected_edge = relaxation ? relaxation->rate : bench.estimate.coupling_rate;
     double lower = 0.0;
     double upper = 0.0;
     both(
-        run.jobs, [&] { lower = lock_edge(substrate, engine, points, c, -1.0, expected_edge, quiet); },
-        [&] { upper = lock_edge(substrate, engine, points, c, 1.0, expected_edge, quiet); });
+        run.jobs, [&] { lower = lock_edge(bench, c, -1.0, expected_edge); }, [&] { upper = lock_edge(bench, c, 1.0, expected_edge); });
     c.coupling_rate = 0.5 * (upper + lower);
     c.lock_range_low_hz = c.frequency_at_step_hz - lower / turn;
     c.lock_range_high_hz = c.frequency_at_step_hz + upper / turn;

@@ -20,13 +20,14 @@ namespace {
 using problem::Calibration;
 
 /// Changes whenever calibrate() measures differently: entries of older programs are then not found.
-constexpr std::string_view procedure = "entrain.calibration/9";
+constexpr std::string_view procedure = "entrain.calibration/11";
 
 /// One list of the stored numbers serves writing and reading.
 template <class C, class Visit>
 void fields(C& c, Visit&& visit) {
     visit("frequency_hz", c.frequency_hz);
     visit("frequency_at_step_hz", c.frequency_at_step_hz);
+    visit("frequency_at_half_step_hz", c.frequency_at_half_step_hz);
     visit("amplitude", c.amplitude);
     visit("power_w", c.power_w);
     visit("reference_current_a", c.reference_current_a);
@@ -39,11 +40,13 @@ void fields(C& c, Visit&& visit) {
     visit("slope_rad", c.slope_rad);
     visit("residual_rad", c.residual_rad);
     visit("relaxation_time_s", c.relaxation_time_s);
+    visit("free_phase_rad", c.free_phase);
 }
 
 io::Json to_json(const Calibration& c) {
     io::Json json;
     fields(c, [&](const char* name, double value) { json[name] = io::number_or_null(value); });
+    json["warm_up_periods"] = c.warm_up_periods;
     json["amplitude_unit"] = c.amplitude_unit;
     json["phase_terms"] = io::Json::array();
     for (const problem::PhaseTerm& term : c.phase_terms)
@@ -63,6 +66,7 @@ std::optional<Calibration> load(const std::filesystem::path& file, const std::st
         fields(c, [&](const char* name, double& value) {
             if (!body.at(name).is_null()) value = body.at(name).get<double>();
         });
+        c.warm_up_periods = body.at("warm_up_periods").get<int>();
         c.amplitude_unit = body.at("amplitude_unit").get<std::string>();
         for (const io::Json& term : body.at("phase_terms"))
             c.phase_terms.push_back({term.at("order").get<int>(), term.at("factor").get<double>(), term.at("reference_rad").get<double>()});

@@ -189,8 +189,9 @@ Calibration interpolated(std::span<const CalibratedInjection> calibrated, double
     const double x = std::log(injection / a.injection) / std::log(b.injection / a.injection);
     Calibration c = b.calibration;
     const auto linear = [&](double Calibration::*number) { c.*number = (1.0 - x) * a.calibration.*number + x * b.calibration.*number; };
-    for (const auto number : {&Calibration::frequency_hz, &Calibration::frequency_at_step_hz, &Calibration::amplitude, &Calibration::power_w,
-                              &Calibration::reference_current_a, &Calibration::offset_rad, &Calibration::slope_rad, &Calibration::residual_rad})
+    for (const auto number :
+         {&Calibration::frequency_hz, &Calibration::frequency_at_step_hz, &Calibration::frequency_at_half_step_hz, &Calibration::amplitude,
+          &Calibration::power_w, &Calibration::reference_current_a, &Calibration::offset_rad, &Calibration::slope_rad, &Calibration::residual_rad})
         linear(number);
     for (const auto number : {&Calibration::coupling_rate, &Calibration::relaxation_rate, &Calibration::relaxation_softening})
         c.*number = injection * ((1.0 - x) * a.calibration.*number / a.injection + x * b.calibration.*number / b.injection);

@@ -171,6 +171,7 @@ TrialRecord run_trial(const TrialInput& input) {
         record.cost.oscillator_periods += solution.cost.oscillator_periods;
         record.cost.longest_periods = std::max(record.cost.longest_periods, solution.cost.longest_periods);
         record.failures.insert(record.failures.end(), solution.failures.begin(), solution.failures.end());
+        record.retries.insert(record.retries.end(), solution.retries.begin(), solution.retries.end());
         states.setConstant(stage.instance.network.size(), stage.instance.network.dimension, not_a_number);
         for (Index i = 0; i < states.rows(); ++i)
             if (const auto& state = record.readings[static_cast<std::size_t>(i)].state; state.size() > 0) states.row(i) = state.transpose();

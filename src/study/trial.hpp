@@ -68,6 +68,7 @@ struct TrialRecord {
     std::vector<ReadPoint> error_over_time;      ///< empty without a read time
     std::vector<SettlingCurve> settling_curves;  ///< of the slowest, median and fastest settled oscillator
     std::vector<problem::Failure> failures;
+    std::vector<problem::Retry> retries;
     problem::Cost cost;
 };
 

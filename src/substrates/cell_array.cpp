@@ -40,7 +40,7 @@ void CellArray::describe(FieldVisitor& visitor) {
         words.emplace_back(kind.name, kind.name);
         doc += fmt::format("{}{}: {}", doc.empty() ? "" : "; ", kind.name, kind.doc);
     }
-    visitor.choice("cell", cell_, words, doc);
+    if (!cell_.empty()) visitor.choice("cell", cell_, words, doc);
     const std::string preset =
         technology_.default_injection ? fmt::format("{} unless coupling_rate is given", *technology_.default_injection) : "instead of coupling_rate";
     visitor.number("injection", injection_, technology_.injection_range,
@@ -81,6 +81,11 @@ void CellArray::configure(const Corner& corner) {
         coupling_rate_ = technology_.default_coupling_rate;
     }
     full_scale_ = injection_ ? *injection_ : *coupling_rate_ / design_.rate_per_injection;
+    if (!std::isfinite(full_scale_))
+        throw UserError{
+            "substrate: injection is missing (expected full-scale current over reference_current: what coupling_rate it gives is not known before it "
+            "is "
+            "measured)"};
     constexpr double weakest = 1e-5;  // K/w0: a drive of 0.05 then returns a phase in 1e6 periods, and a calibration takes an hour
     if (full_scale_ * design_.rate_per_injection < weakest)
         throw ModelError{fmt::format(
@@ -106,7 +111,11 @@ std::string CellArray::calibration_key() const {
     for (const std::vector<problem::Parameter>& list : {design_.parameters, design_.deviated(0.0)})
         for (const problem::Parameter& p : list) key += fmt::format("{}={}\n", p.name, p.value);
     if (summing_ == problem::Summing::resistive) key += fmt::format("{}={}\n", design_.load_parameter, design_.row_conductance);
+    const problem::CellInterface& port = design_.interface;
+    key += fmt::format("port={} ({}) {} {} {} {} {}\n", port.subcircuit, fmt::join(port.pins, " "), port.inject_plus, port.inject_minus,
+                       port.read_plus, port.read_minus, port.supply_pin);
     for (const int order : design_.read_harmonics) key += fmt::format("harmonic={}\n", order);
+    key += fmt::format("dialect={} {}\n", design_.dialect.behavior, design_.dialect.geometry_scale);
     key += design_.netlist;
     return key;
 }
@@ -142,6 +151,8 @@ problem::CircuitProblem CellArray::circuit(const problem::Calibration& calibrati
     problem::CircuitProblem circuit;
     circuit.title = technology_.name + " " + cell_;
     circuit.netlist = design_.netlist;
+    circuit.dialect = design_.dialect;
+    circuit.warm_up_periods = calibration.warm_up_periods;
     circuit.cell = design_.interface;
     circuit.volt_scale = design_.volt_scale;
     circuit.ampere_scale = design_.ampere_scale;
@@ -172,11 +183,13 @@ problem::Cell CellArray::oscillator(double phase, double deviation, std::complex
     std::vector<problem::Parameter> start;
     if (design_.start)
         start = design_.start(phase, deviation, amplitude(calibration));
+    else if (design_.interface.states.empty())
+        cell.clock_shift = calibration.warm_up_periods > 0 ? phase - calibration.free_phase : 0.0;
     else if (calibration.limit_cycle.rows() > 0)
         start = on_limit_cycle(calibration.limit_cycle, design_.interface.states, phase);
     cell.parameters.insert(cell.parameters.end(), start.begin(), start.end());
     if (summing_ == problem::Summing::resistive) cell.parameters.push_back({design_.load_parameter, design_.row_conductance});
-    cell.injection = full_scale_current(calibration) * drive;
+    if (drive != 0.0) cell.injection = full_scale_current(calibration) * drive;  // before the first measurements nothing is driven
     return cell;
 }
 
@@ -252,7 +265,13 @@ problem::Problem CellArray::problem(const problem::Instance& instance, problem::
 
     const network::OscillatorNetwork& network = instance.network;
     problem::CircuitProblem circuit = this->circuit(instance.calibration, instance.calibration.frequency_at_step_hz, options.points_per_period);
+    if (std::isfinite(instance.calibration.frequency_at_half_step_hz)) circuit.half_step_hz = instance.calibration.frequency_at_half_step_hz;
     circuit.crossbar = options.crossbar;
+    if (options.crossbar == problem::Crossbar::full && circuit.warm_up_periods > 0)
+        throw ModelError{
+            fmt::format("{}: the states of this cell cannot be preset, so that cells start with clocks of their own, and anchors of a full crossbar "
+                        "have one clock for all. Use crossbar: reduced.",
+                        technology_.name)};
     circuit.rule = options.rule;
     for (Eigen::Index i = 0; i < network.size(); ++i) {
         const double phase = std::atan2(network.start(i, 1), network.start(i, 0));

@@ -13,6 +13,7 @@ namespace entrain::substrates {
 /// A cell sized from the parameters of a corner: what its netlist needs and what its formulas predict. Netlist numbers are in netlist units.
 struct CellDesign {
     std::string netlist;  ///< text of the cell file, with the device cards it needs
+    problem::Dialect dialect;
     problem::CellInterface interface;
     std::vector<problem::Parameter> parameters;  ///< the same for every instance: all but deviation and start
     problem::Integration integration;
@@ -20,9 +21,10 @@ struct CellDesign {
     double volt_scale = 1.0;
     double ampere_scale = 1.0;
 
-    double frequency_hz = 0.0;                ///< free-running, estimated within a factor of three
+    // Estimates; NaN where nothing is known, see Estimate.
+    double frequency_hz = 0.0;                ///< free-running, within a factor of three
     double relaxation_time_s = 0.0;           ///< amplitude relaxation
-    double amplitude = 0.0;                   ///< [V] estimated amplitude of the fundamental at the read port
+    double amplitude = 0.0;                   ///< [V] of the fundamental at the read port
     double rate_per_injection = 0.0;          ///< K/w0 at full scale over injection, to first order
     std::optional<double> largest_injection;  ///< of this design, where it follows from its parameters; injection must be below it
     std::string largest_injection_doc;        ///< what happens there
@@ -35,7 +37,8 @@ struct CellDesign {
     /// pass the same values, faster.
     std::function<std::vector<problem::Parameter>(double deviation)> deviated;
     /// Instance parameters that start the cell at `phase` [rad] on its limit cycle of this amplitude [V]. Empty: CellInterface::states are set from
-    /// the sampled limit cycle of the calibration (the netlist's own defaults while there is none).
+    /// the sampled limit cycle of the calibration (the netlist's own defaults while there is none); without states the cell warms up and its clock
+    /// is shifted.
     std::function<std::vector<problem::Parameter>(double phase, double deviation, double amplitude)> start;
     /// What the energy of a noiseless run leaves out, "" where thermal noise is far below the other errors.
     std::string noiseless_caveat;
@@ -54,10 +57,10 @@ struct CellDesign {
 
 /// One kind of cell of a technology.
 struct CellKind {
-    std::string name;
+    std::string name;  ///< "" of the only cell: there is nothing to choose
     std::string doc;
     /// Sizes the cell; ModelError naming the inequality that fails, with its numbers, if it cannot oscillate.
-    CellDesign (*design)(const Corner& corner, problem::Summing summing);
+    std::function<CellDesign(const Corner& corner, problem::Summing summing)> design;
 };
 
 /// What distinguishes a technology from the others.
@@ -78,7 +81,7 @@ struct Technology {
 
 /// Free oscillators of one technology, each driven by anchors through real weights: everything that technologies have in common. A cell that runs
 /// faster than the anchors has a positive detuning. The phase is raw, of the read port as CellDesign states it.
-class CellArray final : public Substrate {
+class CellArray : public Substrate {
  public:
     explicit CellArray(Technology technology);
 
@@ -89,6 +92,7 @@ class CellArray final : public Substrate {
     [[nodiscard]] std::string calibration_key() const override;
     [[nodiscard]] Estimate estimate() const override;
     [[nodiscard]] double reference_current(double amplitude, double frequency_hz) const override;
+    [[nodiscard]] bool presets_start() const override { return design_.start || !design_.interface.states.empty(); }
     [[nodiscard]] double injection() const override { return full_scale_; }
     [[nodiscard]] std::string cell() const override { return cell_; }
     [[nodiscard]] std::string amplitude_unit() const override { return design_.amplitude_unit; }

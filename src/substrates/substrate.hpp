@@ -1,6 +1,7 @@
 #pragma once
 #include <Eigen/Core>
 #include <complex>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <span>
@@ -44,6 +45,24 @@ struct Mapping {
     }
 };
 
+/// Files of the user's own, for a substrate that is made of them.
+struct UserFiles {
+    struct Models {
+        std::filesystem::path file;
+        std::string section;  ///< "" = `corner`, or the whole file if that is empty too
+    };
+    std::filesystem::path folder;    ///< relative names are relative to it
+    std::vector<Models> models;      ///< device files
+    std::filesystem::path pdk_root;  ///< "" = none
+    std::string corner;
+};
+
+/// What a substrate took from them.
+struct UserFilesRead {
+    std::string sha256;                   ///< over the contents of all files
+    std::vector<std::string> parameters;  ///< of the cell, which substrate.parameters may set
+};
+
 /// Deviations of real hardware. All off by default.
 struct Nonidealities {
     double frequency_disorder = 0.0;  ///< sigma of df/f (ideal: of the detuning in units of |h|)
@@ -61,7 +80,8 @@ struct BenchCell {
     double drive_offset_hz = 0.0;
 };
 
-/// Rough figures before anything is measured: first guess of the calibration, durations of its runs. From formulas, not from simulation.
+/// Rough figures before anything is measured: first guess of the calibration, durations of its runs. From formulas, not from simulation; NaN where no
+/// formula says anything: the calibration then looks for them.
 struct Estimate {
     double frequency_hz = 0.0;       ///< within a factor of three
     double coupling_rate = 0.0;      ///< [rad/s] K at full scale, within a factor of two
@@ -80,8 +100,13 @@ class Substrate {
     /// Parameters of the corner file; empty if the substrate has none.
     [[nodiscard]] virtual std::vector<ParameterSpec> parameters() const { return {}; }
 
-    /// Takes options as read and the corner's parameters. ModelError naming the inequality that fails, with its numbers, if the cell cannot
-    /// oscillate.
+    /// Whether the substrate is made of the user's own files instead of a corner file of models/.
+    [[nodiscard]] virtual bool from_user_files() const { return false; }
+    /// Reads them, before configure(). UserError at their lines, or without a place for an option that does not fit them.
+    [[nodiscard]] virtual UserFilesRead read_files(const UserFiles& /*files*/) { return {}; }
+
+    /// Takes options as read and the corner's parameters (those of substrate.parameters for user files). ModelError naming the inequality that fails,
+    /// with its numbers, if the cell cannot oscillate.
     virtual void configure(const Corner& corner) = 0;
 
     [[nodiscard]] virtual bool dimensionless() const { return false; }
@@ -93,7 +118,10 @@ class Substrate {
     /// to measure).
     [[nodiscard]] virtual std::string calibration_key() const { return ""; }
     [[nodiscard]] virtual Estimate estimate() const { return {}; }
-    /// Full-scale reference current [A] of a cell whose free amplitude at the read port is `amplitude` and whose frequency is `frequency_hz`.
+    /// Whether cells can be started at any phase of their limit cycle; if not, circuits warm up first (CircuitProblem::warm_up_periods).
+    [[nodiscard]] virtual bool presets_start() const { return true; }
+    /// Full-scale reference current [A], NaN if only a measurement can tell (then it makes K/w0 the injection), of a cell whose free amplitude at the
+    /// read port is `amplitude` and whose frequency is `frequency_hz`.
     [[nodiscard]] virtual double reference_current(double amplitude, double frequency_hz) const;
     /// Injected full-scale current over reference current.
     [[nodiscard]] virtual double injection() const { return 0.0; }

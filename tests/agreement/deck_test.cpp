@@ -34,7 +34,7 @@ double fundamental_phase(const std::vector<double>& time, const std::vector<doub
     return std::arg(sum);
 }
 
-class Deck : public testing::TestWithParam<const char*> {};
+class Deck : public testing::TestWithParam<std::string> {};
 
 TEST_P(Deck, GivesThePhasesOfTheRun) {
     const std::string yaml = sva_experiment(1, GetParam(), "{kind: ngspice}");
@@ -70,6 +70,11 @@ TEST_P(Deck, GivesThePhasesOfTheRun) {
 INSTANTIATE_TEST_SUITE_P(Cells, Deck,
                          testing::Values("{kind: lc}", "{kind: lc, cell: mos1}", "{kind: ring}",
                                          "{kind: ring, summing: resistive, dummy_conductance: true}"));
+INSTANTIATE_TEST_SUITE_P(User, Deck,
+                         testing::Values("{kind: user, netlist: " + source_file("netlists/user/inverter_ring.cir") +
+                                         ", ports: {inject: out, read: out, supply: vdd, ground: vss}, supply_voltage: 1.2 V, corner: tt}\nmodels: "
+                                         "[{file: " +
+                                         source_file("models/user/corners_bsim4.lib") + "}]"));
 INSTANTIATE_TEST_SUITE_P(Cdw, Deck, testing::Values("{kind: cdw, coupling_rate: 0.3}"));  // settles in a third of the default's periods
 
 }  // namespace

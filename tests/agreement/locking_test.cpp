@@ -19,9 +19,7 @@ std::unique_ptr<substrates::Substrate> configured(const std::string& kind, const
     std::unique_ptr<substrates::Substrate> substrate;
     for (const auto& entry : substrates::catalogue())
         if (entry.name == kind) substrate = entry.create();
-    test::Setter setter{numbers};
-    substrate->describe(setter);
-    substrate->configure(test::corner_of(kind, "typical", substrate->parameters()));
+    test::configure(*substrate, kind, numbers);
     return substrate;
 }
 

@@ -64,6 +64,13 @@ class Judge final : public FieldVisitor {
         Judge inner{name_ + ".", {}, problems_};
         f.describe(inner);
     }
+    void judge(const SectionListField& f) {
+        const std::size_t count = f.size();
+        f.resize(count + 1);
+        Judge inner{name_ + ".", {}, problems_};
+        f.describe(count, inner);
+        f.resize(count);
+    }
     void judge(const FlagField&) {}
     void judge(const TextField&) {}
     void judge(const RawMapField&) {}
@@ -99,6 +106,9 @@ class Values final : public FieldVisitor {
         add(field, text);
     }
     void note(const Field&, const SectionField& f) { f.describe(*this); }
+    void note(const Field&, const SectionListField& f) {
+        for (std::size_t k = 0; k < f.size(); ++k) f.describe(k, *this);
+    }
     void note(const Field& field, const RawMapField& f) { add(field, std::to_string(f.entries->size())); }
 
     std::vector<std::string> lines_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <complex>
 #include <filesystem>
 
@@ -79,15 +80,15 @@ TEST_P(SubstrateContract, SupportsAnEngineAndNoCircuitWithoutUnits) {
 
 TEST_P(SubstrateContract, StatesTheProblemOfTheFidelityItIsAskedFor) {
     problem::Calibration calibration;  // made up for circuits: what a simulation measures, within a factor of two
-    if (substrate->dimensionless()) {
-        substrate->configure({});
-    } else {
-        substrate->configure(test::corner_of(std::string{GetParam().name}, "typical", substrate->parameters()));
+    test::configure(*substrate, std::string{GetParam().name});
+    if (!substrate->dimensionless()) {
+        const Estimate estimate = substrate->estimate();
+        const bool known = std::isfinite(estimate.frequency_hz);  // nothing is, of a user's cell
         calibration.dimensionless = false;
-        calibration.frequency_at_step_hz = calibration.frequency_hz = substrate->estimate().frequency_hz;
-        calibration.coupling_rate = calibration.relaxation_rate = substrate->estimate().coupling_rate;
+        calibration.frequency_at_step_hz = calibration.frequency_hz = known ? estimate.frequency_hz : 1e9;
+        calibration.coupling_rate = calibration.relaxation_rate = known ? estimate.coupling_rate : 1e8;
         calibration.amplitude = 1.0;
-        calibration.reference_current_a = substrate->reference_current(calibration.amplitude, calibration.frequency_hz);
+        calibration.reference_current_a = known ? substrate->reference_current(calibration.amplitude, calibration.frequency_hz) : 1e-4;
         for (const int order : substrate->read_harmonics()) calibration.phase_terms.push_back({order, 0.1, 0.0});
     }
     const auto instance = substrate->map(small_network(), calibration, Mapping{}, Nonidealities{}, RandomStreams{1});

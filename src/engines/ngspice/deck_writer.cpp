@@ -11,6 +11,8 @@
 
 #include "core/error.hpp"
 #include "problem/calibration.hpp"
+#include "spice/card.hpp"
+#include "spice/library.hpp"
 
 namespace entrain::engines::ngspice {
 
@@ -37,38 +39,46 @@ std::string title(const problem::CircuitProblem& problem) {
     return text;
 }
 
-/// Lines of the cell file. ngspice runs `.control` sections and comments that begin with `*#` when it reads them, and include cards open any file.
-std::vector<std::string> cell_lines(const problem::CircuitProblem& problem) {
-    static const std::set<std::string> harmless = {".subckt", ".ends", ".model", ".param", ".func", ".ic", ".nodeset"};
-    std::vector<std::string> lines;
+/// Cards of the cell file, without its comments. ngspice runs `.control` sections and comments that begin with `*#` when it reads them, and include
+/// cards open any file: whatever the text went through before, each card is held against the whitelist once more.
+std::vector<std::string> cell_cards(const problem::CircuitProblem& problem) {
+    const std::string text = spice::with_plain_line_ends(problem.netlist);
+    std::vector<std::string> cards;
+    spice::CardReader reader{text};
+    while (const auto raw = reader.next()) {
+        std::string card = spice::canonical(raw->text);
+        const std::string refusal = raw->problem.empty() ? spice::refusal(card) : raw->problem;
+        if (!refusal.empty()) throw ModelError{fmt::format("netlist of the cell, line {}: {}.", raw->line, refusal)};
+        cards.push_back(std::move(card));
+    }
+    return cards;
+}
+
+/// Text of the cell file with its comments, but for those that ngspice would run.
+std::string cell_text(const problem::CircuitProblem& problem) {
+    static_cast<void>(cell_cards(problem));
+    const std::string text = spice::with_plain_line_ends(problem.netlist);
+    std::string kept;
     std::size_t begin = 0;
-    while (begin < problem.netlist.size()) {
-        const std::size_t end = std::min(problem.netlist.find_first_of("\r\n", begin), problem.netlist.size());
-        const std::string line = problem.netlist.substr(begin, end - begin);
+    while (begin < text.size()) {
+        const std::size_t end = std::min(text.find('\n', begin), text.size());
+        const std::string line = text.substr(begin, end - begin);
         begin = end + 1;
         const std::size_t first = line.find_first_not_of(" \t");
-        if (first == std::string::npos) continue;
-        if (line[first] == '*') {
-            if (line.find('#') == std::string::npos) lines.push_back(line);
-            continue;
-        }
-        const std::string card = lower_case(line.substr(first, line.find_first_of(" \t", first) - first));
-        if ((card.front() == '.' && !harmless.contains(card)) || line.find('`') != std::string::npos)
-            throw ModelError{
-                fmt::format("netlist of the cell: '{}' is refused (a cell defines subcircuits, models, parameters, functions and initial conditions, "
-                            "and opens no other file).",
-                            card)};
-        lines.push_back(line);
+        if (first == std::string::npos || (line[first] == '*' && line.find('#') != std::string::npos)) continue;
+        kept += line + "\n";
     }
-    return lines;
+    return kept;
 }
 
 std::string options_line(const problem::CircuitProblem& problem) {
     // trtol switches the local-error step control off, so that every step is the same: it would change the numerical frequency between free and
     // locked runs. The others stand here so that no start file changes them.
     const problem::Integration& rule = problem.integration;
-    return fmt::format(".options method={} reltol={} abstol={} vntol={} trtol=1e6", word(rule.method), number(rule.reltol), number(rule.abstol),
-                       number(rule.vntol));
+    std::string line = fmt::format(".options method={} reltol={} abstol={} vntol={} trtol=1e6", word(rule.method), number(rule.reltol),
+                                   number(rule.abstol), number(rule.vntol));
+    if (problem.dialect.geometry_scale != 1.0) line += fmt::format(" scale={}", number(problem.dialect.geometry_scale));
+    return line;
 }
 
 /// Instance parameters: the common ones, each replaced by the cell's own of the same name.
@@ -121,8 +131,7 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
     const problem::CellInterface& port = problem.cell;
     Netlist netlist;
     netlist.lines.push_back(title(problem));
-    for (std::string& line : cell_lines(problem))
-        if (line[line.find_first_not_of(" \t")] != '*') netlist.lines.push_back(std::move(line));
+    for (std::string& card : cell_cards(problem)) netlist.lines.push_back(std::move(card));
 
     const auto node_of = [](std::size_t k) {
         return [k](const std::string& pin) { return pin == "0" ? pin : fmt::format("c{}_{}", k, lower_case(word(pin))); };
@@ -134,6 +143,7 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
         const auto node = node_of(k);
         netlist.lines.push_back(instance(problem, cell, std::to_string(k), node));
         Signal signal;
+        signal.clock_shift = cell.clock_shift;
         if (port.read_plus != "0") signal.plus = node(port.read_plus);
         if (port.read_minus != "0") signal.minus = node(port.read_minus);
         if (!port.supply_pin.empty()) {
@@ -153,13 +163,14 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
             // No dc value: ngspice 39 crashes on `dc v external`.
             netlist.lines.push_back(fmt::format("i{} {} {} external", netlist.sources.size(), node(port.inject_minus), node(port.inject_plus)));
             const double noise_rms = std::sqrt(0.5 * cell.noise_density / problem::step_s(problem));  // [A]
+            const std::complex<double> injection = cell.injection * std::polar(1.0, -cell.clock_shift);
             netlist.sources.push_back(
-                {(reduced ? cell.injection : 0.0) / problem.ampere_scale, cell.drive_offset_hz, noise_rms / problem.ampere_scale, cell.noise_seed});
+                {(reduced ? injection : 0.0) / problem.ampere_scale, cell.drive_offset_hz, noise_rms / problem.ampere_scale, cell.noise_seed});
         }
     }
     if (problem.recorded_periods > 0)
         for (std::size_t k = 0; k < cells.size(); ++k)
-            for (const problem::StateNode& state : port.states) netlist.signals.push_back({node_of(k)(state.pin), "", Power::none, "", 0.0});
+            for (const problem::StateNode& state : port.states) netlist.signals.push_back({node_of(k)(state.pin), "", Power::none, "", 0.0, 0.0});
     if (problem.crossbar == problem::Crossbar::full) {
         std::set<std::uint32_t> anchors;
         for (const problem::Crosspoint& c : problem.crosspoints) {
@@ -174,7 +185,8 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
             netlist.lines.push_back(fmt::format("va{0} a{0} 0 {1}", a, cosine(problem, number(problem.reference_hz), problem.anchors[a].phase)));
     }
     netlist.lines.push_back(options_line(problem));
-    netlist.lines.push_back(fmt::format(".tran {0} {1} 0 {0} uic", number(problem::step_s(problem)), number(stop_time)));
+    const double end = stop_time + problem.warm_up_periods / problem.reference_hz;
+    netlist.lines.push_back(fmt::format(".tran {0} {1} 0 {0} uic", number(problem::step_s(problem)), number(end)));
     netlist.lines.push_back(".save none");
     netlist.lines.push_back(".end");
     return netlist;
@@ -195,9 +207,11 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
         "\"volt_scale\": {}, \"ampere_scale\": {}}}\n",
         number(problem.reference_hz), harmonics, number(readout.offset_rad), number(readout.slope_rad), problem::offset_drive, readout.sign,
         number(problem.volt_scale), number(problem.ampere_scale));
-    text +=
-        "* Run: ngspice -b FILE -r FILE.raw. The phase of osc_<head>_<token> is that of its fundamental V1 relative to cos(2 pi frequency t), times "
-        "sign, minus offset.\n";
+    text += "* The phase of osc_<head>_<token> is that of its fundamental V1 relative to cos(2 pi frequency t), times sign, minus offset.\n";
+    text += problem.dialect.behavior.empty() ? "* Run: ngspice -b FILE -r FILE.raw\n"
+                                             : fmt::format("* Run: ngspice -D ngbehavior={} -b FILE -r FILE.raw\n", word(problem.dialect.behavior));
+    if (problem.warm_up_periods > 0)
+        text += "* Cells start as their netlist says, not at the start phases of the run: they settle at the same phases, at other times.\n";
     if (!problem.phase_terms.empty())
         text += "* Harmonics of order k > 1 correct it: arg V1 + sum of factor wrap(arg Vk - k arg V1 - reference), wrapped into [-pi, pi).\n";
     if (problem.volt_scale != 1.0 || problem.ampere_scale != 1.0) text += "* Netlist volts and amperes times the scales are physical ones.\n";
@@ -210,7 +224,7 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
     text += fmt::format(".param stop_s={}   $ [s]\n", number(stop));
     text += fmt::format(".param save_from_s={}   $ [s]\n", number(save_from));
     if (!port.supply_pin.empty()) text += fmt::format(".param supply_v={}   $ [V]\n", number(port.supply_v));
-    for (const std::string& line : cell_lines(problem)) text += line + "\n";
+    text += cell_text(problem);
 
     std::string saved;
     std::vector<std::string> plus_nodes;

@@ -1,7 +1,9 @@
 #include "engines/ngspice/protocol.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <type_traits>
 
@@ -9,12 +11,18 @@ namespace entrain::engines::ngspice {
 
 namespace {
 
-/// Moves all bytes with `move` = send or recv; false when the other end is gone.
+constexpr std::size_t first_piece = 1U << 20;  // of a payload: most come whole
+
+/// Moves all bytes with `move` = send or recv, waiting for `events` where they would block; false when the other end is gone.
 template <class Byte, class Move>
-bool move_all(Byte* bytes, std::size_t count, Move move) {
+bool move_all(Byte* bytes, std::size_t count, short events, const Wait& wait, Move move) {
     while (count > 0) {
-        const ssize_t moved = move(bytes, count);
+        const ssize_t moved = move(bytes, count, wait ? MSG_DONTWAIT : 0);
         if (moved < 0 && errno == EINTR) continue;
+        if (moved < 0 && errno == EAGAIN && wait) {
+            wait(events);
+            continue;
+        }
         if (moved <= 0) return false;
         bytes += moved;
         count -= static_cast<std::size_t>(moved);
@@ -22,13 +30,14 @@ bool move_all(Byte* bytes, std::size_t count, Move move) {
     return true;
 }
 
-bool send_all(int descriptor, const char* bytes, std::size_t count) {
+bool send_all(int descriptor, const char* bytes, std::size_t count, const Wait& wait) {
     // A peer that died must be an answer, not a SIGPIPE.
-    return move_all(bytes, count, [&](const char* from, std::size_t n) { return ::send(descriptor, from, n, MSG_NOSIGNAL); });
+    return move_all(bytes, count, POLLOUT, wait,
+                    [&](const char* from, std::size_t n, int flags) { return ::send(descriptor, from, n, flags | MSG_NOSIGNAL); });
 }
 
-bool receive_all(int descriptor, char* bytes, std::size_t count) {
-    return move_all(bytes, count, [&](char* to, std::size_t n) { return ::recv(descriptor, to, n, 0); });
+bool receive_all(int descriptor, char* bytes, std::size_t count, const Wait& wait) {
+    return move_all(bytes, count, POLLIN, wait, [&](char* to, std::size_t n, int flags) { return ::recv(descriptor, to, n, flags); });
 }
 
 /// The fields of a message in their order, once for both directions: `each` packs or unpacks one. M is a message, const when it is packed.
@@ -48,6 +57,7 @@ void fields(M& message, Each&& each) {
             each(signal.power);
             each(signal.current);
             each(signal.supply_v);
+            each(signal.clock_shift);
         }
         each(message.sources);
         each(message.frequency);
@@ -55,13 +65,14 @@ void fields(M& message, Each&& each) {
         each(message.step);
         each(message.harmonics);
         each(message.waves);
+        each(message.warm_up);
+        each(message.behavior);
     } else if constexpr (std::is_same_v<Message, Advance>) {
         each(message.until);
         each(message.phasors);
     } else if constexpr (std::is_same_v<Message, Status>) {
         each(message.category);
         each(message.message);
-        each(message.finished);
         each(message.time);
         each(message.points);
         each(message.newton_iterations);
@@ -100,23 +111,30 @@ Advance unpack_advance(std::string_view bytes) { return unpacked<Advance>(bytes)
 Status unpack_status(std::string_view bytes) { return unpacked<Status>(bytes); }
 Periods unpack_periods(std::string_view bytes) { return unpacked<Periods>(bytes); }
 
-bool send_frame(int descriptor, Tag tag, std::string_view payload) {
+bool send_frame(int descriptor, Tag tag, std::string_view payload, const Wait& wait) {
     char header[5];
     const auto length = static_cast<std::uint32_t>(payload.size());
     std::memcpy(header, &length, sizeof length);
     header[4] = static_cast<char>(tag);
-    return payload.size() <= max_frame && send_all(descriptor, header, sizeof header) && send_all(descriptor, payload.data(), payload.size());
+    return payload.size() <= max_frame && send_all(descriptor, header, sizeof header, wait) &&
+           send_all(descriptor, payload.data(), payload.size(), wait);
 }
 
-bool receive_frame(int descriptor, Frame& frame) {
+bool receive_frame(int descriptor, Frame& frame, const Wait& wait) {
     char header[5];
-    if (!receive_all(descriptor, header, sizeof header)) return false;
+    if (!receive_all(descriptor, header, sizeof header, wait)) return false;
     std::uint32_t length = 0;
     std::memcpy(&length, header, sizeof length);
     if (length > max_frame) return false;
     frame.tag = static_cast<Tag>(header[4]);
-    frame.payload.resize(length);
-    return receive_all(descriptor, frame.payload.data(), length);
+    frame.payload.clear();
+    while (frame.payload.size() < length) {
+        const std::size_t held = frame.payload.size();
+        const std::size_t piece = std::min<std::size_t>(length - held, std::max(held, first_piece));
+        frame.payload.resize(held + piece);
+        if (!receive_all(descriptor, frame.payload.data() + held, piece, wait)) return false;
+    }
+    return true;
 }
 
 }  // namespace entrain::engines::ngspice

@@ -2,6 +2,7 @@
 #include <complex>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -13,10 +14,12 @@ namespace entrain::engines::ngspice {
 
 /// Messages between the engine and its worker processes: frames of {uint32 length, uint8 tag, payload} on a stream socket that the worker inherits at
 /// descriptor 3. Both ends are the same build on the same machine, so values travel in native layout. The engine asks, the worker answers each
-/// request with one frame of the same tag; frames of tag `waves` may precede the answer to `advance`.
-enum class Tag : std::uint8_t { hello, load, advance, read, finish, waves };
+/// request with one frame of the same tag; frames of tag `waves` may precede the answer to `advance`. The worker begins with `hello` and its version,
+/// or with `refusal` and the reason.
+enum class Tag : std::uint8_t { hello, load, advance, read, finish, waves, refusal };
 
 inline constexpr int worker_descriptor = 3;
+inline constexpr int status_out_of_memory = 3;  ///< exit status of a worker that met its memory limit in its own code
 /// Frames beyond this are a broken peer: the largest honest one, a netlist of 1,024 oscillators with a full crossbar, has some 100 MB.
 inline constexpr std::uint32_t max_frame = 1U << 30;
 
@@ -33,7 +36,8 @@ struct Signal {
     std::string minus;
     Power power = Power::none;
     std::string current;
-    double supply_v = 0.0;  ///< [V]
+    double supply_v = 0.0;     ///< [V]
+    double clock_shift = 0.0;  ///< [rad] by which this signal's clock runs ahead of the demodulator's; sources come shifted
 };
 
 /// Current a cos(w t) - b sin(w t) + noise of the source i<k>, k its place in the list; w = 2 pi (reference + offset). The noise is one normal
@@ -50,10 +54,12 @@ struct Load {
     std::vector<Signal> signals;
     std::vector<ExternalSource> sources;
     double frequency = 0.0;               ///< [Hz] of the demodulator's clock cos(w t)
-    double stop_time = 0.0;               ///< [s] of the .tran card
+    double stop_time = 0.0;               ///< [s] end of the run; that of the .tran card is later by warm_up
     double step = 0.0;                    ///< [s] of the .tran card
     std::vector<std::int32_t> harmonics;  ///< of the clock, to be demodulated
     std::vector<std::uint32_t> waves;     ///< signals whose read voltage is sent at every point
+    double warm_up = 0.0;                 ///< [s] whole periods before time 0, in which the sources are silent
+    std::string behavior;                 ///< ngspice's compatibility modes, as in "psa", "" = none; the first one a worker gets is its only one
 };
 
 struct Advance {
@@ -63,13 +69,14 @@ struct Advance {
 
 /// Answer to load, advance and finish.
 struct Status {
-    std::string category;                 ///< problem::Failure::category, "" = good
-    std::string message;                  ///< first error lines
-    bool finished = false;                ///< the stop time is reached
-    double time = 0.0;                    ///< [s] last accepted point
-    std::uint64_t points = 0;             ///< accepted points since load
+    std::string category;      ///< ok = done, for `advance` up to the stop time; stopped = paused before it; else problem::Failure::category
+    std::string message;       ///< first error lines
+    double time = 0.0;         ///< [s] last accepted point
+    std::uint64_t points = 0;  ///< accepted points since load
     std::uint64_t newton_iterations = 0;  ///< since load: how often the first external source was asked; 0 without such sources
 };
+
+[[nodiscard]] inline bool failed(const Status& status) { return status.category != "ok" && status.category != "stopped"; }
 
 /// Answer to read: the whole periods completed since the last read.
 struct Periods {
@@ -145,9 +152,13 @@ struct Frame {
     std::string payload;
 };
 
-/// Sends a whole frame; false if the other end is gone.
-[[nodiscard]] bool send_frame(int descriptor, Tag tag, std::string_view payload);
-/// Receives a whole frame, waiting as long as it takes; false if the other end is gone or talks nonsense.
-[[nodiscard]] bool receive_frame(int descriptor, Frame& frame);
+/// Waits until poll() reports one of `events` for the descriptor of a frame.
+using Wait = std::function<void(short events)>;
+
+/// Sends a whole frame; false if the other end is gone. Without `wait` it blocks as long as the other end does not read.
+[[nodiscard]] bool send_frame(int descriptor, Tag tag, std::string_view payload, const Wait& wait = {});
+/// Receives a whole frame; false if the other end is gone or talks nonsense. The payload takes memory as it comes, whatever length was announced.
+/// Without `wait` it blocks as long as nothing comes.
+[[nodiscard]] bool receive_frame(int descriptor, Frame& frame, const Wait& wait = {});
 
 }  // namespace entrain::engines::ngspice

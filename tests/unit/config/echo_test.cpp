@@ -41,6 +41,7 @@ void expect_same(const ExampleOptions& a, const ExampleOptions& b) {
     EXPECT_EQ(a.coupling, b.coupling);
     EXPECT_EQ(a.read_time, b.read_time);
     EXPECT_EQ(a.layer, b.layer);
+    EXPECT_EQ(a.models, b.models);
     ASSERT_EQ(a.parameters.size(), b.parameters.size());
     for (std::size_t i = 0; i < a.parameters.size(); ++i) {
         EXPECT_EQ(a.parameters[i].key, b.parameters[i].key);
@@ -52,6 +53,7 @@ TEST(Echo, WritesWhatAUserWouldWrite) {
     ExampleOptions options;
     options.read_time = "quantile: 0.99";
     options.layer.sequences = {0, 2};
+    options.models = {{"nmos.lib", 1}, {"", 0}};
     options.parameters = {{"tank_q", "20", {}}, {"tank_l", "1.5 nH", {}}};
     EXPECT_EQ(echo(options),
               "seed: 1\n"
@@ -67,6 +69,11 @@ TEST(Echo, WritesWhatAUserWouldWrite) {
               "  heads: 1\n"
               "  sequences: [0, 2]\n"
               "  tolerance: 1 deg\n"
+              "models:\n"
+              "  - file: nmos.lib\n"
+              "    section: 1\n"
+              "  - file: \"\"\n"
+              "    section: 0\n"
               "parameters:\n"
               "  tank_q: 20\n"
               "  tank_l: 1.5 nH\n");
@@ -84,6 +91,7 @@ TEST(Echo, ReadsBackIdentically) {
     options.frequency = Hertz{1.0000000000000002e9};
     options.coupling = Coupling::relu_eps;
     options.layer = {3, {-1, 0, 1000}, Radians{0.1}};
+    options.models = {{"a b", 3}, {"- c: d", 9}};
     expect_same(read(echo(options)), options);
 }
 
@@ -128,13 +136,14 @@ TEST(Reference, ListsEveryOptionOnce) {
     ExampleOptions{}.describe(reference);
     std::vector<std::string> lines;
     for (const auto& row : reference.rows()) lines.push_back(row.key + "; " + row.type + "; " + row.preset + "; " + row.range);
-    EXPECT_THAT(lines,
-                ::testing::ElementsAre("seed; integer; 1; >= 0", "bits; integer or null; null; 1 .. 32", "injection; number; 0.2; 0.001 .. 2",
-                                       "rate; number or null; null; > 0", "causal; true | false; false; ", "prefix; text; \"\"; ",
-                                       "frequency; quantity [Hz]; 1 GHz; 1 MHz .. 1 THz", "coupling; softplus | relu_eps; softplus; ",
-                                       "read_time; slowest | quantile: 0.99; slowest; ", "layer; map; ; ", "layer.heads; integer; 1; >= 1",
-                                       "layer.sequences; list of integers; []; -1000 .. 1000",
-                                       "layer.tolerance; quantity [rad]; 1 deg; 1e-06 rad .. 1 rad", "parameters; map of names and values; ; "));
+    EXPECT_THAT(lines, ::testing::ElementsAre("seed; integer; 1; >= 0", "bits; integer or null; null; 1 .. 32", "injection; number; 0.2; 0.001 .. 2",
+                                              "rate; number or null; null; > 0", "causal; true | false; false; ", "prefix; text; \"\"; ",
+                                              "frequency; quantity [Hz]; 1 GHz; 1 MHz .. 1 THz", "coupling; softplus | relu_eps; softplus; ",
+                                              "read_time; slowest | quantile: 0.99; slowest; ", "layer; map; ; ", "layer.heads; integer; 1; >= 1",
+                                              "layer.sequences; list of integers; []; -1000 .. 1000",
+                                              "layer.tolerance; quantity [rad]; 1 deg; 1e-06 rad .. 1 rad", "models; list of maps; ; ",
+                                              "models.N.file; text; \"\"; ", "models.N.section; integer; 0; 0 .. 9",
+                                              "parameters; map of names and values; ; "));
     EXPECT_EQ(reference.rows()[0].doc, "seed of all random streams");
 }
 

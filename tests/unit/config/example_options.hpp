@@ -24,6 +24,17 @@ struct ExampleLayer {
     }
 };
 
+struct ExampleFile {
+    std::string file;
+    std::int64_t section = 0;
+    bool operator==(const ExampleFile&) const = default;
+
+    void describe(FieldVisitor& v) {
+        v.text("file", file, "name of the file");
+        v.integer("section", section, 0, 9, "which part of it");
+    }
+};
+
 /// One field of every kind.
 struct ExampleOptions {
     std::int64_t seed = 1;
@@ -36,6 +47,7 @@ struct ExampleOptions {
     Coupling coupling = Coupling::softplus;
     std::string read_time = "slowest";
     ExampleLayer layer;
+    std::vector<ExampleFile> models;
     std::vector<RawEntry> parameters;
 
     void describe(FieldVisitor& v) {
@@ -58,6 +70,7 @@ struct ExampleOptions {
                "when the array is read");
         v.section(
             "layer", [this](FieldVisitor& inner) { layer.describe(inner); }, "the trained layer");
+        v.sections("models", models, "model files");
         v.raw_map("parameters", parameters, "model parameters");
     }
 };

@@ -160,11 +160,22 @@ TEST(Reader, WantsListsWhereListsAreMeant) {
     EXPECT_THAT(messages("prefix: [1]\n"), ElementsAre("f:1:9: prefix is a list (expected text)"));
 }
 
+TEST(Reader, ReadsListsOfMaps) {
+    const auto [options, found, places] = read("models:\n  - {file: a.lib, section: 2}\n  - file: b.lib\n");
+    EXPECT_THAT(found, IsEmpty());
+    EXPECT_THAT(options.models, ElementsAre(ExampleFile{"a.lib", 2}, ExampleFile{"b.lib", 0}));
+    EXPECT_EQ(places.at("models.1.file"), (Location{"f", 3, 11}));
+    EXPECT_THAT(messages("models: a.lib\n"), ElementsAre("f:1:9: models is 'a.lib' (expected a list of maps of keys and values)"));
+    EXPECT_THAT(messages("models: [{file: a, sektion: 1}, 3, {section: 10}]\n"),
+                ElementsAre("f:1:20: unknown key 'models.0.sektion' (expected file, section). Did you mean 'section'?",
+                            "f:1:33: models.1 is '3' (expected a map of keys and values)", "f:1:46: models.2.section is 10 (expected 0 .. 9)"));
+}
+
 TEST(Reader, NamesUnknownKeysWithTheirPlaceAndASuggestion) {
     EXPECT_THAT(messages("layer:\n  heads: 1\n  tolerence: 1 deg\n"),
                 ElementsAre("f:3:3: unknown key 'layer.tolerence' (expected heads, sequences, tolerance). Did you mean 'tolerance'?"));
     EXPECT_THAT(messages("zzzzzz: 1\n"), ElementsAre("f:1:1: unknown key 'zzzzzz' (expected seed, bits, injection, rate, causal, prefix, frequency, "
-                                                     "coupling, read_time, layer, parameters)."));
+                                                     "coupling, read_time, layer, models, parameters)."));
 }
 
 TEST(Reader, ReportsAllMistakesAtOnce) {

@@ -7,6 +7,7 @@ namespace {
 
 TEST(Diagnostic, ShowsTheKnownPartsOfThePlace) {
     EXPECT_EQ(to_string({{"a.yaml", 3, 7}, "wrong"}), "a.yaml:3:7: wrong");
+    EXPECT_EQ(to_string({{"cell.cir", 3}, "wrong"}), "cell.cir:3: wrong");
     EXPECT_EQ(to_string({{"a.npz"}, "wrong"}), "a.npz: wrong");
     EXPECT_EQ(to_string({{}, "wrong"}), "wrong");
 }

@@ -2,9 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <set>
 
@@ -77,6 +81,38 @@ TEST_F(File, LeavesTheOldFileAndNoTemporaryOneWhenWritingFails) {
                  std::runtime_error);
     EXPECT_EQ(read_file(folder_ / "x"), "old");
     EXPECT_EQ(names(), std::set<std::string>{"x"});
+}
+
+/// What a write of `bytes` says when files may have 4 KiB, said by a child process: limits stay.
+void write_beyond_the_limit(const fs::path& path, std::size_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{4096, 4096};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    try {
+        write_file_atomically(path, std::string(bytes, 'x'));
+    } catch (const std::exception& error) {
+        std::fputs(error.what(), stderr);
+        std::exit(1);
+    }
+    std::exit(0);
+}
+
+TEST_F(File, FullDiskIsAnErrorAndLeavesTheOldFile) {
+    write_file_atomically(folder_ / "x", "old");
+    EXPECT_EXIT(write_beyond_the_limit(folder_ / "x", 4096), ::testing::ExitedWithCode(0), "");
+    EXPECT_EQ(read_file(folder_ / "x"), std::string(4096, 'x'));
+    EXPECT_EXIT(write_beyond_the_limit(folder_ / "x", 4097), ::testing::ExitedWithCode(1), "cannot write .*/x: File too large");
+    EXPECT_EQ(read_file(folder_ / "x"), std::string(4096, 'x'));
+    EXPECT_EQ(names(), std::set<std::string>{"x"});
+}
+
+TEST_F(File, WhatKilledWritersLeftIsRemoved) {
+    std::ofstream{temporary_name(folder_ / "x")} << "half";
+    fs::create_directories(temporary_name(folder_ / "y") / "z");
+    for (const char* other : {"x", "notes.tmp", "a-1.tmp"}) std::ofstream{folder_ / other} << "whole";
+    remove_temporary_files(folder_);
+    EXPECT_EQ(names(), (std::set<std::string>{"x", "notes.tmp", "a-1.tmp"}));
+    remove_temporary_files(folder_ / "none");
 }
 
 TEST_F(File, LeavesNoTemporaryFileWhenTheNameIsTaken) {

@@ -1,6 +1,6 @@
 #include <gmock/gmock.h>
-#include <signal.h>
 
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <numbers>
@@ -9,49 +9,19 @@
 #include "core/quantity.hpp"
 #include "engines/ngspice/deck_writer.hpp"
 #include "engines/ngspice/worker_client.hpp"
+#include "support/circuit.hpp"
 #include "tank.hpp"
 
 namespace entrain::engines::ngspice {
 namespace {
 
+using testing::circuit;
+using testing::discrete_capacitor;
+using testing::ending;
+using testing::frequency;
 using ::testing::HasSubstr;
-
-constexpr double frequency = 1e9;  ///< [Hz]
-constexpr double step = 2e-11;     ///< [s]
-
-Patience patience() { return {std::chrono::steady_clock::now() + std::chrono::seconds{120}, nullptr}; }
-
-Load circuit(const std::vector<std::string>& elements, const std::string& read, double periods) {
-    Load load;
-    load.lines = {"* test"};
-    load.lines.insert(load.lines.end(), elements.begin(), elements.end());
-    load.stop_time = periods / frequency;
-    load.lines.push_back(".options method=trap reltol=1e-6 abstol=1e-12 vntol=1e-6 trtol=1e6");
-    load.lines.push_back(".tran " + number(step) + " " + number(load.stop_time) + " 0 " + number(step) + " uic");
-    load.lines.push_back(".save none");
-    load.lines.push_back(".end");
-    load.step = step;
-    load.frequency = frequency;
-    load.harmonics = {1};
-    load.signals.push_back({read, "", Power::none, "", 0.0});
-    return load;
-}
-
-/// Fundamental over the last but one period: the last one ends with a cut step.
-std::complex<double> last_phasor(Worker& worker, const Load& load) {
-    const Status loaded = worker.load(load, patience());
-    EXPECT_EQ(loaded.category, "") << loaded.message;
-    const Status end = worker.advance({load.stop_time, {}}, patience());
-    EXPECT_EQ(end.category, "") << end.message;
-    EXPECT_TRUE(end.finished);
-    const Periods periods = worker.read(patience());
-    EXPECT_EQ(worker.finish(patience()).category, "");
-    const double* v = &periods.values.at((periods.count - 2) * 5);
-    return {v[0], v[1]};
-}
-
-/// Admittance of a capacitance under the trapezoidal rule: s becomes (2/h)(z - 1)/(z + 1) = j (2/h) tan(w h/2).
-std::complex<double> discrete_capacitor(double farad) { return {0.0, farad * 2.0 / step * std::tan(std::numbers::pi * frequency * step)}; }
+using testing::last_phasor;
+using testing::patience;
 
 TEST(Worker, ReportsTheVersionOfNgspice) { EXPECT_EQ(Worker{}.version(), "ngspice-39"); }
 
@@ -77,9 +47,9 @@ TEST(Worker, NewPhasorsActFromTheNextPoint) {
     Worker worker;
     Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 20);
     load.sources = {{1e-3, 0.0, 0.0, 0}};
-    ASSERT_EQ(worker.load(load, patience()).category, "");
-    ASSERT_EQ(worker.advance({10 / frequency, {}}, patience()).category, "");
-    ASSERT_EQ(worker.advance({20 / frequency, {{0.0, 2e-3}}}, patience()).category, "");
+    ASSERT_EQ(worker.load(load, patience()).category, "ok");
+    ASSERT_EQ(worker.advance({10 / frequency, {}}, patience()).category, "stopped");
+    ASSERT_EQ(worker.advance({20 / frequency, {{0.0, 2e-3}}}, patience()).category, "ok");
     const Periods periods = worker.read(patience());
     EXPECT_NEAR(periods.values[5 * 5], 1.0, 1e-9);
     EXPECT_NEAR(periods.values[15 * 5], 0.0, 1e-9);
@@ -90,8 +60,8 @@ TEST(Worker, DriveOffTheReferenceTurnsAtItsOwnFrequency) {
     Worker worker;
     Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 20);
     load.sources = {{1e-3, 1e6, 0.0, 0}};  // 1 MHz: 0.36 deg a period
-    ASSERT_EQ(worker.load(load, patience()).category, "");
-    ASSERT_EQ(worker.advance({load.stop_time, {}}, patience()).category, "");
+    ASSERT_EQ(worker.load(load, patience()).category, "ok");
+    ASSERT_EQ(worker.advance({load.stop_time, {}}, patience()).category, "ok");
     const Periods periods = worker.read(patience());
     const auto phase = [&](std::size_t p) { return std::atan2(periods.values[p * 5 + 1], periods.values[p * 5]); };
     EXPECT_NEAR(degrees(phase(18) - phase(8)), 3.6, 0.01);  // the image leaks half the relative offset, 5e-4 rad, times sin 2 phase
@@ -105,7 +75,7 @@ TEST(Worker, NoiseIsWhiteKeyedAndOfTheDensityAskedFor) {
         Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 400);
         load.sources = {{0.0, 0.0, rms, seed}};
         load.waves = {0};
-        EXPECT_EQ(worker.load(load, patience()).category, "");
+        EXPECT_EQ(worker.load(load, patience()).category, "ok");
         std::vector<double> volts;
         EXPECT_EQ(worker
                       .advance({load.stop_time, {}}, patience(),
@@ -114,7 +84,7 @@ TEST(Worker, NoiseIsWhiteKeyedAndOfTheDensityAskedFor) {
                                        if (points[k] > 1.0 / frequency) volts.push_back(points[k + 1]);  // the first steps grow to their length
                                })
                       .category,
-                  "");
+                  "ok");
         return volts;
     };
     const std::vector<double> first = samples(7);
@@ -136,8 +106,8 @@ TEST(Worker, PowerIsTakenFromTheRailOrFromTheActiveElement) {
     Worker worker;
     Load load = circuit({"vsup0 rail 0 dc 1.5", "r0 rail out 1e3", "r1 out 0 2e3", "vact out x 0", "i1 0 x dc 1e-4"}, "out", 5);
     load.signals = {{"out", "", Power::supply, "vsup0#branch", 1.5}, {"out", "", Power::active, "vact#branch", 0.0}};
-    ASSERT_EQ(worker.load(load, patience()).category, "");
-    ASSERT_EQ(worker.advance({load.stop_time, {}}, patience()).category, "");
+    ASSERT_EQ(worker.load(load, patience()).category, "ok");
+    ASSERT_EQ(worker.advance({load.stop_time, {}}, patience()).category, "ok");
     const Periods periods = worker.read(patience());
     const double v = (1.5 / 1e3 + 1e-4) / (1.0 / 1e3 + 1.0 / 2e3);
     EXPECT_NEAR(periods.values[2], v, 1e-9);
@@ -152,19 +122,19 @@ TEST(Worker, PausingChangesNoBit) {
     Worker worker;
     const auto run = [&](int pauses) {
         Netlist netlist = worker_netlist(problem, cells, stop);
-        const Status loaded =
-            worker.load({netlist.lines, netlist.signals, netlist.sources, problem.reference_hz, stop, problem::step_s(problem), {1}, {}}, patience());
-        EXPECT_EQ(loaded.category, "") << loaded.message;
+        const Status loaded = worker.load(
+            {netlist.lines, netlist.signals, netlist.sources, problem.reference_hz, stop, problem::step_s(problem), {1}, {}, {}}, patience());
+        EXPECT_EQ(loaded.category, "ok") << loaded.message;
         std::vector<double> values;
         std::uint64_t points = 0;
         for (int p = 1; p <= pauses; ++p) {
             const Status status = worker.advance({stop * p / pauses, {}}, patience());
-            EXPECT_EQ(status.category, "") << status.message;
+            EXPECT_EQ(status.category, p == pauses ? "ok" : "stopped") << status.message;
             points = status.points;
             const Periods periods = worker.read(patience());
             values.insert(values.end(), periods.values.begin(), periods.values.end());
         }
-        EXPECT_EQ(worker.finish(patience()).category, "");
+        EXPECT_EQ(worker.finish(patience()).category, "ok");
         EXPECT_EQ(values.size(), 100U * 3U * 5U);
         return std::pair{values, points};
     };
@@ -178,7 +148,7 @@ TEST(Worker, StreamsWavesAtEveryPoint) {
     Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 300);
     load.sources = {{1e-3, 0.0, 0.0, 0}};
     load.waves = {0};
-    ASSERT_EQ(worker.load(load, patience()).category, "");
+    ASSERT_EQ(worker.load(load, patience()).category, "ok");
     std::vector<double> points;
     const Status status = worker.advance({load.stop_time, {}}, patience(),
                                          [&](std::span<const double> more) { points.insert(points.end(), more.begin(), more.end()); });
@@ -189,10 +159,7 @@ TEST(Worker, StreamsWavesAtEveryPoint) {
 /// What a netlist that cannot be simulated is called.
 Status failure(const std::vector<std::string>& elements) {
     Worker worker;
-    const Load load = circuit(elements, "out", 20);
-    const Status loaded = worker.load(load, patience());
-    if (!loaded.category.empty()) return loaded;
-    return worker.advance({load.stop_time, {}}, patience());
+    return ending(worker, circuit(elements, "out", 20));
 }
 
 TEST(WorkerFailures, HaveTheirCategoriesAndFirstErrorLines) {
@@ -213,12 +180,80 @@ TEST(WorkerFailures, HaveTheirCategoriesAndFirstErrorLines) {
     is("operating_point", "out of range", {"b0 out 0 v=sqrt(-1)", "r0 out 0 1"});
     is("empty", "no vector out", {"r0 elsewhere 0 1", "i1 elsewhere 0 1"});
     is("not_finite", "", {"i1 0 out dc 1e400", "r0 out 0 1"});
+    is("parse", "Could not find include file", {".include missing.inc", "r0 out 0 1"});
+    is("parse", "already exists", {"r0 out 0 1", "r0 out 0 1"});
+    is("exit", "library file", {".lib missing.lib tt", "r0 out 0 1"});
+    is("exit", "Mismatch", {".subckt cell a", "r0 out 0 1"});
+    is("exit", "circular parameter", {".param a={b} b={a}", "r0 out 0 {a}"});
+    is("operating_point", "singular", {"c0 out a 1e-12", "c1 a b 1e-12"});  // no node is tied to ground
+    is("timestep", "out of range for ln", {"v0 in 0 SIN(1 2 1e9)", "b0 out 0 v=ln(v(in))", "r0 out 0 1"});
+    is("crash", "signal 11", {".func f(x) {f(x)}", "r0 out 0 {f(1)}"});
+    is("crash", "signal 11", {"v0 out 0 dc 0 external", "r0 out 0 1"});
+}
+
+TEST(WorkerFailures, NetlistWithoutACircuitOrAnAnalysisIsNamed) {
+    Load none = circuit({"r0 out 0 1"}, "out", 20);
+    none.lines.clear();
+    Load no_analysis = circuit({"r0 out 0 1"}, "out", 20);
+    std::erase_if(no_analysis.lines, [](const std::string& line) { return line.starts_with(".tran"); });
+    Load no_end = circuit({"r0 out 0 1"}, "out", 20);
+    no_end.lines.pop_back();
+    Load bad_save = circuit({"r0 out 0 1"}, "out", 20);
+    std::ranges::replace(bad_save.lines, ".save none", ".save v(nowhere)");
+    Worker worker;
+    EXPECT_EQ(ending(worker, none).category, "no_circuit");
+    EXPECT_EQ(worker.finish(patience()).category, "ok");
+    EXPECT_EQ(ending(worker, no_analysis).category, "empty");
+    EXPECT_EQ(worker.finish(patience()).category, "ok");
+    EXPECT_EQ(ending(worker, no_end).category, "parse");
+    EXPECT_EQ(worker.finish(patience()).category, "ok");
+    EXPECT_EQ(ending(worker, bad_save).category, "empty");
+}
+
+TEST(WorkerFailures, RunThatEndsBeforeItsStopTimeIsIncomplete) {
+    Worker worker;
+    Load load = circuit({"r0 out 0 1"}, "out", 20);
+    load.stop_time *= 2.0;  // the netlist still says 20 periods
+    const Status end = ending(worker, load);
+    EXPECT_EQ(end.category, "incomplete");
+    EXPECT_NEAR(end.time, 20 / frequency, 1e-9 / frequency);
+}
+
+/// -2 to the third power, as ngspice sees it in a compatibility mode.
+double cube_of_minus_two(const std::string& behavior) {
+    Worker worker;
+    Load load = circuit({"v0 in 0 -2", "b0 out 0 v=v(in)**3"}, "out", 20);
+    load.behavior = behavior;
+    EXPECT_EQ(ending(worker, load).category, "ok");
+    return worker.read(patience()).values.at(2);  // mean of the first period
+}
+
+TEST(WorkerBehavior, ChangesArithmetic) {
+    EXPECT_NEAR(cube_of_minus_two(""), 8.0, 1e-6);  // ngspice's own reading of **, which drops the sign
+    EXPECT_NEAR(cube_of_minus_two("lt"), -8.0, 1e-6);
+    EXPECT_NEAR(cube_of_minus_two("hs"), -8.0, 1e-6);
+}
+
+TEST(WorkerBehavior, IsOneForTheLifeOfAWorker) {
+    for (const auto& [first, second] : {std::pair{"", "ps"}, {"lt", ""}, {"hsa", "ps"}}) {
+        Worker worker;
+        Load load = circuit({"r0 out 0 1"}, "out", 20);
+        load.behavior = first;
+        ASSERT_EQ(ending(worker, load).category, "ok");
+        ASSERT_EQ(worker.finish(patience()).category, "ok");
+        load.behavior = second;
+        const Status refused = worker.load(load, patience());
+        EXPECT_EQ(refused.category, "parse") << first << ", then " << second;
+        EXPECT_THAT(refused.message, HasSubstr("cannot change"));
+        load.behavior = first;
+        EXPECT_EQ(ending(worker, load).category, "ok");
+    }
 }
 
 TEST(WorkerFailures, LeaveTheWorkerUsableUnlessItsParserIsPoisoned) {
     Worker worker;
-    EXPECT_NE(worker.load(circuit({"q0 out", "r0 out 0 1"}, "out", 20), patience()).category, "");
-    EXPECT_EQ(worker.finish(patience()).category, "");
+    EXPECT_EQ(worker.load(circuit({"q0 out", "r0 out 0 1"}, "out", 20), patience()).category, "parse");
+    EXPECT_EQ(worker.finish(patience()).category, "ok");
     Load good = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 20);
     good.sources = {{1e-3, 0.0}};
     EXPECT_NEAR(std::abs(last_phasor(worker, good)), 1.0, 1e-9);
@@ -229,7 +264,7 @@ TEST(WorkerFailures, LeaveTheWorkerUsableUnlessItsParserIsPoisoned) {
 TEST(WorkerFailures, EndlessSimulationMeetsItsDeadline) {
     Worker worker;
     const Load load = circuit({"r0 out 0 1"}, "out", 1e8);
-    ASSERT_EQ(worker.load(load, patience()).category, "");
+    ASSERT_EQ(worker.load(load, patience()).category, "ok");
     try {
         static_cast<void>(worker.advance({load.stop_time, {}}, {std::chrono::steady_clock::now() + std::chrono::milliseconds{50}, nullptr}));
         FAIL();

@@ -4,8 +4,10 @@
 #include <ngspice/sharedspice.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <complex>
 #include <limits>
 #include <optional>
 #include <unordered_map>
@@ -37,6 +39,8 @@ struct Places {
 struct Simulator::State {
     Waves send_waves;
     std::string version;
+
+    std::optional<std::string> behavior;  ///< of the first circuit
 
     // The circuit.
     Load load;
@@ -77,6 +81,14 @@ namespace {
 void command(const char* text) {
     std::string copy{text};  // the library wants to write into it
     ngSpice_Command(copy.data());
+}
+
+/// Whether the text consists of ngspice's compatibility modes, one after another. It becomes part of a command, where nearly every other text is
+/// dangerous; ngspice itself takes any text without a word and looks for the modes in it.
+bool is_behavior(std::string_view text) {
+    if (text.empty()) return true;
+    constexpr std::array<std::string_view, 10> modes = {"a", "eg", "hs", "ki", "ll", "lt", "ps", "s3", "spe", "xs"};
+    return std::ranges::any_of(modes, [&](std::string_view mode) { return text.starts_with(mode) && is_behavior(text.substr(mode.size())); });
 }
 
 int send_char(char* text, int /*ident*/, void* user) {
@@ -144,7 +156,7 @@ void Simulator::State::take_point(const vecvaluesall& all) {
         for (int i = 0; i < all.veccount; ++i)
             if (all.vecsa[i]->is_scale) scale = i;
     const auto value = [&](int place) { return place == ground ? 0.0 : all.vecsa[place]->creal; };
-    time = value(scale);
+    time = value(scale) - load.warm_up;
     ++points;
     double sum = time;
     for (std::size_t s = 0; s < places.size(); ++s) {
@@ -155,8 +167,8 @@ void Simulator::State::take_point(const vecvaluesall& all) {
         sum += values[s] + powers[s];
     }
     if (!std::isfinite(sum)) finite = false;
-    if (finite) demodulator->add(time, values, powers);
-    if (!load.waves.empty()) {
+    if (finite) demodulator->add(value(scale), values, powers);
+    if (!load.waves.empty() && time >= 0.0) {
         waves.push_back(time);
         for (const std::uint32_t w : load.waves) waves.push_back(values[w]);
         if (waves.size() >= wave_buffer) flush_waves();
@@ -175,6 +187,7 @@ void Simulator::State::external_current(double t, const char* name, double& valu
     if (k >= load.sources.size()) return;
     if (k == 0) ++newton_iterations;  // every source is asked once in each
     const ExternalSource& source = load.sources[k];
+    t -= load.warm_up;
     double c = cosine;
     double s = sine;
     if (t != clock_time || source.offset_hz != 0.0) {
@@ -188,9 +201,9 @@ void Simulator::State::external_current(double t, const char* name, double& valu
             sine = s;
         }
     }
-    value = source.phasor.real() * c - source.phasor.imag() * s;
+    value = t < 0.0 ? 0.0 : source.phasor.real() * c - source.phasor.imag() * s;
     if (source.noise_rms > 0.0) {
-        const double step = std::round(t / load.step);  // ngspice asks several times for one point, and must get one answer
+        const double step = std::round((t + load.warm_up) / load.step);  // ngspice asks several times for one point, and must get one answer
         value += source.noise_rms * RandomStreams{source.noise_seed}.normal(Stream::circuit_noise, static_cast<std::uint64_t>(step));
     }
 }
@@ -209,7 +222,11 @@ bool Simulator::State::said(std::string_view text) const {
     return std::ranges::any_of(errors, [&](const std::string& line) { return line.find(text) != std::string::npos; });
 }
 
-Status Simulator::State::failure(std::string category) const { return {std::move(category), first_errors(), false, time, points}; }
+Status Simulator::State::failure(std::string category) const {
+    std::string message = first_errors();
+    if (said("can't allocate")) message = "the simulator met its memory limit\n" + message;
+    return {std::move(category), std::move(message), time, points};
+}
 
 /// ngspice returns success for nearly every failure, so a run is judged by what it left behind; texts only name the kind.
 Status Simulator::State::outcome() const {
@@ -227,8 +244,8 @@ Status Simulator::State::outcome() const {
         status.message = fmt::format("the netlist has no vector {}\n{}", missing_vector, status.message);
         return status;
     }
-    const bool finished = time >= load.stop_time * (1.0 - end_tolerance);
-    if (finished || time >= pause_at) return {"", "", finished, time, points};
+    const bool finished = time >= load.stop_time - (load.stop_time + load.warm_up) * end_tolerance;
+    if (finished || time >= pause_at) return {finished ? "ok" : "stopped", "", time, points};
     return failure(said("imestep too small") ? "timestep" : "incomplete");
 }
 
@@ -262,6 +279,13 @@ Status Simulator::load(Load load) {
     s.newton_iterations = 0;
     s.time = 0.0;
     s.clock_time = -1.0;
+    if (!is_behavior(s.load.behavior))
+        return {"parse", fmt::format("ngbehavior: '{}' is no combination of a, eg, hs, ki, ll, lt, ps, s3, spe, xs", s.load.behavior), 0.0, 0};
+    // Modes are never reset completely, so numbers would depend on what a worker did before.
+    if (s.behavior && *s.behavior != s.load.behavior)
+        return {"parse", fmt::format("ngbehavior: this worker has '{}' and cannot change to '{}'", *s.behavior, s.load.behavior), 0.0, 0};
+    if (!s.behavior && !s.load.behavior.empty()) command(("set ngbehavior=" + s.load.behavior).c_str());
+    s.behavior = s.load.behavior;
     // A line with a line break inside would be joined silently with the next one.
     for (const std::string& line : s.load.lines)
         if (line.find_first_of(std::string_view{"\r\n\0", 3}) != std::string::npos) return s.failure("parse");
@@ -271,14 +295,14 @@ Status Simulator::load(Load load) {
     ngSpice_Circ(cards.data());
     if (s.detach) return s.failure("exit");
     if (s.said("No circuit loaded") || s.said("unknown subckt") || s.said("Error") || s.said("ERROR")) return s.failure("parse");
-    return {};
+    return {"ok", "", 0.0, 0};
 }
 
 Status Simulator::advance(const Advance& advance) {
     State& s = *state_;
     if (!advance.phasors.empty())
         for (std::size_t k = 0; k < std::min(advance.phasors.size(), s.load.sources.size()); ++k) s.load.sources[k].phasor = advance.phasors[k];
-    s.pause_at = advance.until;
+    s.pause_at = advance.until;  // as `time`, after the warm-up
     s.paused = false;
     // Deletes the stop condition. Before the first run it would delete `.save none` too, and every vector would be kept.
     if (s.running) command("delete all");
@@ -290,14 +314,37 @@ Status Simulator::advance(const Advance& advance) {
     return status;
 }
 
-Periods Simulator::read() { return state_->demodulator ? state_->demodulator->take() : Periods{}; }
+Periods Simulator::read() {
+    State& s = *state_;
+    if (!s.demodulator) return {};
+    Periods periods = s.demodulator->take();
+    const std::size_t orders = s.load.harmonics.size();
+    const std::size_t width = 2 * orders + 3;
+    // The demodulator counts from the start of the simulation.
+    const auto warm_up = static_cast<std::uint64_t>(std::llround(s.load.warm_up * s.load.frequency));
+    const std::uint64_t dropped = std::min(periods.count, warm_up - std::min(warm_up, periods.first));
+    periods.values.erase(periods.values.begin(), periods.values.begin() + static_cast<std::ptrdiff_t>(dropped * s.load.signals.size() * width));
+    periods.first += dropped - std::min(warm_up, periods.first + dropped);
+    periods.count -= dropped;
+    for (std::size_t k = 0; k * width < periods.values.size(); ++k) {
+        const double shift = s.load.signals[k % s.load.signals.size()].clock_shift;
+        if (shift == 0.0) continue;
+        for (std::size_t h = 0; h < orders; ++h) {
+            double* phasor = &periods.values[k * width + 2 * h];
+            const std::complex<double> turned = std::complex<double>{phasor[0], phasor[1]} * std::polar(1.0, s.load.harmonics[h] * shift);
+            phasor[0] = turned.real();
+            phasor[1] = turned.imag();
+        }
+    }
+    return periods;
+}
 
 Status Simulator::finish() {
     command("delete all");
     command("destroy all");  // plots would pile up and slow the next runs
     command("remcirc");
     state_->running = false;
-    return {"", "", false, state_->time, state_->points};
+    return {"ok", "", state_->time, state_->points};
 }
 
 }  // namespace entrain::engines::ngspice
