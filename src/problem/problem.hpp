@@ -116,6 +116,13 @@ struct Integration {
     double vntol = 1e-6;    ///< [V] ngspice's own; 1e-6 of a one-volt cell
 };
 
+/// What an accepted time point of a netlist of n cells costs a worker, fixed_s + per_cell_s n, measured: it decides which cells share a netlist, and
+/// what a run is expected to take. Never part of a result.
+struct PointCost {
+    double fixed_s = 3e-6;     ///< [s] of any cell: time step control, the way to the demodulator
+    double per_cell_s = 3e-6;  ///< [s] unknown cells: as a transistor cell of a few nodes
+};
+
 enum class Crossbar {
     reduced,  ///< one current per free oscillator, summed outside the simulator: the same circuit when anchors are ideal
     full      ///< every anchor and crosspoint is in the netlist
@@ -138,7 +145,7 @@ struct CircuitProblem {
     std::vector<Parameter> parameters;  ///< given to every instance before Cell::parameters
     std::vector<Cell> cells;
     std::vector<AnchorSource> anchors;
-    std::vector<Crosspoint> crosspoints;
+    std::vector<Crosspoint> crosspoints;  ///< of a full crossbar only
     Crossbar crossbar = Crossbar::reduced;
     Summing summing = Summing::current;
     double anchor_mean_v = 0.0;       ///< [V] resistive summing: level around which the anchors swing
@@ -150,6 +157,7 @@ struct CircuitProblem {
     int warm_up_periods = 0;
     int points_per_period = 50;  ///< fixed step: see step_s()
     Integration integration;
+    PointCost point_cost;
     double start_amplitude = 0.0;        ///< read-port amplitude [V] of a healthy cell; 0 = unknown (no amplitude verdicts)
     std::vector<PhaseTerm> phase_terms;  ///< harmonics that the phase is read with besides the fundamental
     SettlingRule rule;

@@ -61,8 +61,11 @@ struct Retry {
 
 struct Cost {
     double cpu_s = 0.0;
-    double simulated_periods = 0.0;  ///< sum over netlists
-    double points = 0.0;             ///< accepted time points, sum over netlists; right-hand sides for the phase engine
+    double simulated_periods = 0.0;   ///< sum over netlists
+    double points = 0.0;              ///< accepted time points, sum over netlists; right-hand sides for the phase engine
+    double newton_iterations = 0.0;   ///< sum over netlists; 0 where the simulator does not tell
+    double oscillator_periods = 0.0;  ///< periods times oscillators, sum over netlists
+    double longest_periods = 0.0;     ///< of the netlist that ran longest
 };
 
 struct Solution {

@@ -135,6 +135,20 @@ std::string aligned(const std::vector<Column>& columns) {
 
 std::string word(const Json& value) { return value.is_string() ? value.get<std::string>() : std::string{"-"}; }
 
+/// The `count` failures behind the first in a few words each, where they are oscillators with their drive.
+std::string others(const Json& failures, std::size_t count) {
+    constexpr std::size_t most = 12;
+    std::string text;
+    std::size_t told = 0;
+    for (std::size_t i = 1; i < failures.size() && told < most && failures[i].contains("drive"); ++i, ++told) {
+        const Json& f = failures[i];
+        text += fmt::format("{}sequence {} head {} token {} {} (r = {})", told > 0 ? ", " : "", f["sequence"].dump(), f["head"].dump(),
+                            f["token"].dump(), word(f["category"]), number(f["drive"]));
+    }
+    if (told == count) return text;
+    return fmt::format("{}{}{} more in its result.json", text, told > 0 ? ", " : "", count - told);
+}
+
 }  // namespace
 
 Json comparison_json(const ComparisonInfo& info) {
@@ -257,8 +271,8 @@ std::string comparison_table(const Json& comparison) {
         std::string where;
         if (first.contains("token"))
             where = fmt::format("sequence {} head {} token {} ", first["sequence"].dump(), first["head"].dump(), first["token"].dump());
-        text += fmt::format("  {}{}: {}{}: {}{}\n", word(row["name"]), whole ? " failed" : "", where, word(first["category"]), word(first["message"]),
-                            more > 0 ? fmt::format(" (and {} more in its result.json)", more) : "");
+        text += fmt::format("  {}{}: {}{}: {}\n", word(row["name"]), whole ? " failed" : "", where, word(first["category"]), word(first["message"]));
+        if (more > 0) text += fmt::format("    and {}\n", others(row["failures"], more));
     }
     for (const std::string& row : missing_rows(comparison)) text += fmt::format("  {}\n", row);
     return text;

@@ -80,6 +80,7 @@ Json failures_json(const study::TrialRecord& record, std::string_view time_unit)
                         {"head", id.head},
                         {"token", id.token},
                         {"category", verdict_word(verdict)},
+                        {"drive", number_or_null(record.drive_ratio(static_cast<Index>(i)))},
                         {"message", message_of(record, i, time_unit)}});
     }
     return list;
@@ -199,8 +200,13 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
     json["retries"] = Json::array();
     for (const problem::Retry& r : record.retries)
         json["retries"].push_back({{"chunk", r.chunk}, {"category", r.category}, {"message", r.message}, {"change", r.change}, {"ok", r.ok}});
-    json["cost"] = {
-        {"wall_s", info.wall_s}, {"cpu_s", record.cost.cpu_s}, {"simulated_periods", record.cost.simulated_periods}, {"points", record.cost.points}};
+    json["cost"] = {{"wall_s", info.wall_s},
+                    {"cpu_s", record.cost.cpu_s},
+                    {"simulated_periods", record.cost.simulated_periods},
+                    {"points", record.cost.points},
+                    {"newton_iterations", record.cost.newton_iterations},
+                    {"oscillator_periods", record.cost.oscillator_periods},
+                    {"longest_netlist_periods", record.cost.longest_periods}};
     json["provenance"] = info.provenance;
     return json;
 }

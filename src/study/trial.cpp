@@ -167,6 +167,9 @@ TrialRecord run_trial(const TrialInput& input) {
         record.cost.cpu_s += solution.cost.cpu_s;
         record.cost.simulated_periods += solution.cost.simulated_periods;
         record.cost.points += solution.cost.points;
+        record.cost.newton_iterations += solution.cost.newton_iterations;
+        record.cost.oscillator_periods += solution.cost.oscillator_periods;
+        record.cost.longest_periods = std::max(record.cost.longest_periods, solution.cost.longest_periods);
         record.failures.insert(record.failures.end(), solution.failures.begin(), solution.failures.end());
         record.retries.insert(record.retries.end(), solution.retries.begin(), solution.retries.end());
         states.setConstant(stage.instance.network.size(), stage.instance.network.dimension, not_a_number);

@@ -158,6 +158,7 @@ problem::CircuitProblem CellArray::circuit(const problem::Calibration& calibrati
     circuit.ampere_scale = design_.ampere_scale;
     circuit.parameters = design_.parameters;
     circuit.integration = design_.integration;
+    circuit.point_cost = design_.point_cost;
     circuit.reference_hz = reference_hz;
     circuit.points_per_period = points_per_period;
     circuit.start_amplitude = std::isfinite(calibration.amplitude) ? calibration.amplitude : 0.0;
@@ -291,7 +292,7 @@ problem::Problem CellArray::problem(const problem::Instance& instance, problem::
     for (const network::Coupling& c : network.couplings) {
         if (c.weight.real() == 0.0) continue;
         const double strength = full_scale * c.weight.real() * network.anchors.row(c.from).norm();
-        circuit.crosspoints.push_back({c.from, c.to, strength});
+        if (options.crossbar == problem::Crossbar::full) circuit.crosspoints.push_back({c.from, c.to, strength});  // 16 B each, millions of them
         used(c.to) += strength;
     }
     constexpr double rounding = 1e-9;  // relative

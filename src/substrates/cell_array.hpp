@@ -17,6 +17,7 @@ struct CellDesign {
     problem::CellInterface interface;
     std::vector<problem::Parameter> parameters;  ///< the same for every instance: all but deviation and start
     problem::Integration integration;
+    problem::PointCost point_cost;  ///< at the default number of points per period; `tools/bench point_cost` measures it
     double volt_scale = 1.0;
     double ampere_scale = 1.0;
 

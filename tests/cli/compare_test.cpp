@@ -396,4 +396,28 @@ TEST(Compare, BrokenSimulatorIsAMissingComponentNotAFailedRow) {
     EXPECT_FALSE(std::filesystem::exists(out));
 }
 
+// configs/kws_size.yaml on the cell that is fastest to simulate. Its weakest drives, 0.0051 and 0.0060, are far below the 0.02 that a run waits for.
+TEST(KwsSize, EveryOscillatorIsSettledOrListedWithItsDrive) {
+    const TemporaryFolder folder;
+    const std::string out = (folder.path() / "out").string();
+    const ProgramResult ran =
+        test::entrain({"compare", source_file("configs/kws_size.yaml"), "--set", "substrate={kind: josephson}", "--out", out, "--quiet"});
+    ASSERT_EQ(ran.status, 1) << ran.err;
+    const io::Json row = io::read_json(out + "/compare.json")["rows"][0];
+    EXPECT_EQ(row["layer"]["free_oscillators"], 98);
+    EXPECT_EQ(row["layer"]["couplings"], 4802);
+    const io::Json& listed = row["failures"];
+    EXPECT_EQ(listed.size(), row["settling"]["unsettled"].get<std::size_t>());
+    EXPECT_EQ(row["error"]["n"].get<std::size_t>() + listed.size(), 98U);  // none is degenerate
+    ASSERT_GE(listed.size(), 2U);
+    const std::string report = content_of(out + "/report.html");
+    for (const io::Json& entry : listed) {
+        EXPECT_EQ(entry["category"], "unsettled");
+        EXPECT_LT(entry["drive"].get<double>(), 0.02);
+        EXPECT_THAT(ran.out, HasSubstr("head " + entry["head"].dump() + " token " + entry["token"].dump() + " "));
+        EXPECT_THAT(ran.out, HasSubstr("r = 0.00"));
+        EXPECT_THAT(report, HasSubstr(entry["message"].get<std::string>()));
+    }
+}
+
 }  // namespace

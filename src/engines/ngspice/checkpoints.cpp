@@ -63,6 +63,7 @@ std::string packed(const ChunkOutcome& outcome, const std::vector<std::string>& 
     }
     packer.put(outcome.periods);
     packer.put(outcome.points);
+    packer.put(outcome.newton_iterations);
     packer.put(static_cast<std::uint64_t>(outcome.oscillators.size()));
     for (const problem::OscillatorSolution& o : outcome.oscillators) put(packer, o);
     return packer.bytes();
@@ -90,6 +91,7 @@ Stored unpacked(std::string_view bytes) {
     }
     unpacker.get(stored.outcome.periods);
     unpacker.get(stored.outcome.points);
+    unpacker.get(stored.outcome.newton_iterations);
     unpacker.get(count);
     for (; count > 0; --count) get(unpacker, stored.outcome.oscillators.emplace_back());
     return stored;

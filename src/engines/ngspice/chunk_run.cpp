@@ -92,6 +92,7 @@ ChunkOutcome ChunkRun::simulate(Worker& worker, Seconds deadline, std::atomic<do
     }
     outcome.periods = done;
     outcome.points = static_cast<double>(status.points);
+    outcome.newton_iterations = static_cast<double>(status.newton_iterations);
     if (failed(status)) {
         outcome.failure = problem::Failure{status.category, status.message, chunk_.number, {chunk_.cells.begin(), chunk_.cells.end()}};
         return outcome;

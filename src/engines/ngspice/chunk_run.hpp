@@ -32,6 +32,7 @@ struct ChunkOutcome {
     std::vector<problem::Retry> retries;
     double periods = 0.0;
     double points = 0.0;
+    double newton_iterations = 0.0;
 };
 
 /// Whether `wave`, one of RunOptions::waves, asks for the cell's read port.

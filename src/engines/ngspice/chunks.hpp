@@ -3,17 +3,16 @@
 #include <span>
 #include <vector>
 
+#include "problem/problem.hpp"
+
 namespace entrain::engines::ngspice {
 
-/// Cost of an accepted time point [s] of a netlist of n oscillators: fixed_point_cost + oscillator_point_cost n. Measured on libngspice 39, LC cell,
-/// trapezoidal rule, two Newton iterations a point: a fit over n = 1 .. 1024 (2.4 us at 1, 31 us at 64). Only their ratio decides the split.
-inline constexpr double fixed_point_cost = 2e-6;
-inline constexpr double oscillator_point_cost = 0.5e-6;
-
-/// Splits oscillators into netlists. They share one time axis, so each netlist runs as long as its slowest oscillator: minimises
-///     sum over netlists of periods(slowest) (fixed_point_cost + oscillator_point_cost n),    n <= largest,
-/// over contiguous parts of the list sorted by `periods`. Depends on nothing but its arguments. Netlists come longest first, each lists its
+/// Splits oscillators into netlists. They share one time axis, so each netlist runs as long as its slowest oscillator and costs
+///     c = periods(slowest) (cost.fixed_s + cost.per_cell_s n),    n <= largest.
+/// Minimises the sum of c plus the largest c, over contiguous parts of the list sorted by `periods`: what the processors work, plus what no number of
+/// workers gets below. The largest is bounded by halves of the undivided sum down to a 32nd, so the minimum is that within a factor of two of the
+/// bound. Depends on nothing but its arguments, in particular not on the number of workers. Netlists come most expensive first, each lists its
 /// oscillators slowest first.
-[[nodiscard]] std::vector<std::vector<std::uint32_t>> split(std::span<const double> periods, std::size_t largest);
+[[nodiscard]] std::vector<std::vector<std::uint32_t>> split(std::span<const double> periods, const problem::PointCost& cost, std::size_t largest);
 
 }  // namespace entrain::engines::ngspice

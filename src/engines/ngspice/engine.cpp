@@ -94,7 +94,7 @@ problem::Solution NgspiceEngine::solve(const problem::Problem& stated, const Run
     problem::Solution solution;
     solution.oscillators.resize(problem.cells.size());
     const std::vector<double> periods = predicted_periods(problem);
-    const auto chunks = split(periods, static_cast<std::size_t>(oscillators_per_netlist_));
+    const auto chunks = split(periods, problem.point_cost, static_cast<std::size_t>(oscillators_per_netlist_));
 
     std::optional<Checkpoints> checkpoints;
     if (!run.checkpoint_folder.empty()) checkpoints.emplace(run.checkpoint_folder, run.program, simulator_version());
@@ -169,6 +169,9 @@ problem::Solution NgspiceEngine::solve(const problem::Problem& stated, const Run
         solution.retries.insert(solution.retries.end(), outcome.retries.begin(), outcome.retries.end());
         solution.cost.simulated_periods += outcome.periods;
         solution.cost.points += outcome.points;
+        solution.cost.newton_iterations += outcome.newton_iterations;
+        solution.cost.oscillator_periods += outcome.periods * static_cast<double>(chunks[c].size());
+        solution.cost.longest_periods = std::max(solution.cost.longest_periods, outcome.periods);
     }
     solution.cost.cpu_s = cpu_s;
     return solution;
@@ -177,17 +180,20 @@ problem::Solution NgspiceEngine::solve(const problem::Problem& stated, const Run
 CostEstimate NgspiceEngine::estimate(const problem::Problem& stated, const RunOptions& run) const {
     const problem::CircuitProblem& problem = circuit(stated);
     const std::vector<double> periods = predicted_periods(problem);
-    const auto chunks = split(periods, static_cast<std::size_t>(oscillators_per_netlist_));
+    const auto chunks = split(periods, problem.point_cost, static_cast<std::size_t>(oscillators_per_netlist_));
     CostEstimate estimate;
     estimate.netlists = static_cast<int>(chunks.size());
     double work = 0.0;
+    double longest = 0.0;
     for (const auto& chunk : chunks) {
         estimate.simulated_periods += periods[chunk.front()];
-        work += periods[chunk.front()] * problem::steps_per_period(problem.points_per_period) *
-                (fixed_point_cost + oscillator_point_cost * static_cast<double>(chunk.size()));
+        const double seconds = periods[chunk.front()] * problem::steps_per_period(problem.points_per_period) *
+                               (problem.point_cost.fixed_s + problem.point_cost.per_cell_s * static_cast<double>(chunk.size()));
+        work += seconds;
+        longest = std::max(longest, seconds);
     }
     const double workers = std::min(std::max(run.jobs, 1), estimate.netlists);
-    estimate.wall_s = work / std::max(workers, 1.0);
+    estimate.wall_s = std::max(work / std::max(workers, 1.0), longest);
     constexpr double bytes_per_sample = 3 * sizeof(double);  // time, phase, energy
     constexpr double bytes_per_worker = 15e6;                // resident size of a worker with a netlist of the default size
     for (const double p : periods) estimate.memory_bytes += bytes_per_sample * std::min(p, static_cast<double>(problem::Trajectory::capacity));

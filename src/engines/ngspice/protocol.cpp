@@ -75,6 +75,7 @@ void fields(M& message, Each&& each) {
         each(message.message);
         each(message.time);
         each(message.points);
+        each(message.newton_iterations);
     } else {
         static_assert(std::is_same_v<Message, Periods>);
         each(message.first);

@@ -73,6 +73,7 @@ struct Status {
     std::string message;       ///< first error lines
     double time = 0.0;         ///< [s] last accepted point
     std::uint64_t points = 0;  ///< accepted points since load
+    std::uint64_t newton_iterations = 0;  ///< since load: how often the first external source was asked; 0 without such sources
 };
 
 [[nodiscard]] inline bool failed(const Status& status) { return status.category != "ok" && status.category != "stopped"; }

@@ -79,6 +79,7 @@ CellDesign rcsj(const Corner& corner, problem::Summing /*summing*/) {
     design.parameters = {
         {"ic", critical_current / ampere_scale}, {"ibias", bias * critical_current / ampere_scale}, {"phi0", flux_quantum / volt_scale}};
     design.integration.abstol = 1e-9;  // 1e-9 of the junction's currents, which are of order 1 in netlist units
+    design.point_cost = {.fixed_s = 2.4e-6, .per_cell_s = 0.95e-6};
     design.volt_scale = volt_scale;
     design.ampere_scale = ampere_scale;
     design.frequency_hz = plasma * speed / turn;

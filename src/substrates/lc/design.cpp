@@ -82,6 +82,7 @@ CellDesign behavioural(const Corner& corner, problem::Summing /*summing*/) {
     CellDesign design =
         design_of(tank, limit_cycle_amplitude(saturating_transconductor(transconductance, saturation_current), tank.resistance, saturation_current));
     design.netlist = embedded::lc_behavioural;
+    design.point_cost = {.fixed_s = 2.5e-6, .per_cell_s = 1.4e-6};
     design.interface = {.subcircuit = "lc_behavioural",
                         .pins = {"osc"},
                         .inject_plus = "osc",
@@ -143,6 +144,7 @@ CellDesign mos1(const Corner& corner, problem::Summing /*summing*/) {
 
     CellDesign design = design_of(tank, limit_cycle_amplitude(square_law_pair(pair_factor, tail_current), tank.resistance, 0.5 * tail_current));
     design.netlist = embedded::lc_mos1;
+    design.point_cost = {.fixed_s = 2.4e-6, .per_cell_s = 2.9e-6};
     design.interface = {.subcircuit = "lc_mos1",
                         .pins = {"p", "n", "vdd"},
                         .inject_plus = "p",

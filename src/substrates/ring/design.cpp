@@ -94,6 +94,7 @@ CellDesign mos1(const std::string& cell, int stages, std::string_view netlist, c
 
     CellDesign design = design_of(cell, corner, summing, ring);
     design.netlist = netlist;
+    design.point_cost = {.fixed_s = 2.7e-6, .per_cell_s = stages == 3 ? 3.6e-6 : 5.5e-6};
     const std::vector<problem::Parameter> cards = {
         {"vthn", ring.nmos.threshold}, {"vthp", ring.pmos.threshold}, {"kpn", kpn}, {"kpp", kpp}, {"lambda", lambda}};
     design.parameters.insert(design.parameters.end(), cards.begin(), cards.end());
@@ -184,6 +185,7 @@ CellDesign bsim4_3(const Corner& corner, problem::Summing summing) {
     ring.capacitance += gate("generic_nmos", nmos_width) + gate("generic_pmos", pmos_width);
 
     CellDesign design = design_of("bsim4_3", corner, summing, ring);
+    design.point_cost = {.fixed_s = 2.0e-6, .per_cell_s = 20e-6};
     design.netlist = std::string{embedded::ring_bsim4_3} + std::string{embedded::ring_generic_bsim4};
     design.parameters.push_back({"cload", capacitance});
     design.deviated = [](double deviation) -> std::vector<problem::Parameter> {

@@ -241,7 +241,9 @@ TEST(LcCircuit, InjectsWhatAFullCrossbarWouldInject) {
     for (const std::string cell : {"behavioural", "mos1"}) {
         const auto lc = configured({{"injection", 0.3}}, {{"cell", cell}});
         const auto instance = lc->map(small_network(), calibration(), Mapping{}, Nonidealities{}, RandomStreams{1});
-        const auto circuit = std::get<problem::CircuitProblem>(lc->problem(instance, problem::Fidelity::circuit, {}));
+        Substrate::ProblemOptions options;
+        options.crossbar = problem::Crossbar::full;
+        const auto circuit = std::get<problem::CircuitProblem>(lc->problem(instance, problem::Fidelity::circuit, options));
         ASSERT_EQ(circuit.cells.size(), 2U);
         ASSERT_EQ(circuit.anchors.size(), 3U);
         EXPECT_EQ(circuit.crosspoints.size(), 5U);  // a weight of zero is no crosspoint

@@ -57,6 +57,7 @@ struct Simulator::State {
     bool finite = true;
     bool detach = false;
     std::uint64_t points = 0;
+    std::uint64_t newton_iterations = 0;
     double time = 0.0;
     double clock_time = -1.0;  ///< of cosine and sine
     double cosine = 1.0;
@@ -184,6 +185,7 @@ void Simulator::State::external_current(double t, const char* name, double& valu
     const std::string_view text{name};  // "i<k>"
     std::from_chars(text.data() + 1, text.data() + text.size(), k);
     if (k >= load.sources.size()) return;
+    if (k == 0) ++newton_iterations;  // every source is asked once in each
     const ExternalSource& source = load.sources[k];
     t -= load.warm_up;
     double c = cosine;
@@ -274,6 +276,7 @@ Status Simulator::load(Load load) {
     s.running = false;
     s.finite = true;
     s.points = 0;
+    s.newton_iterations = 0;
     s.time = 0.0;
     s.clock_time = -1.0;
     if (!is_behavior(s.load.behavior))
@@ -306,7 +309,9 @@ Status Simulator::advance(const Advance& advance) {
     command(s.running ? "resume" : "run");
     s.running = true;
     s.flush_waves();
-    return s.outcome();
+    Status status = s.outcome();
+    status.newton_iterations = s.newton_iterations;
+    return status;
 }
 
 Periods Simulator::read() {
