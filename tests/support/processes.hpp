@@ -41,12 +41,9 @@ inline std::vector<pid_t> children(pid_t parent) {
     });
 }
 
-/// Processes that have `text` in their command line or environment.
+/// Other processes that have `text` in their command line.
 inline std::vector<pid_t> processes_with(const std::string& text) {
-    return processes([&](pid_t process) {
-        return process != ::getpid() &&
-               (proc_file(process, "cmdline").find(text) != std::string::npos || proc_file(process, "environ").find(text) != std::string::npos);
-    });
+    return processes([&](pid_t process) { return process != ::getpid() && proc_file(process, "cmdline").find(text) != std::string::npos; });
 }
 
 /// Open descriptors of a process.

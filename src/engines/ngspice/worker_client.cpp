@@ -17,6 +17,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -62,7 +63,7 @@ std::filesystem::path executable() {
 }
 
 /// Where workers make their private folders.
-std::string temporary_folder() {
+std::filesystem::path temporary_folder() {
     std::error_code error;
     const std::filesystem::path folder = std::filesystem::temp_directory_path(error);
     if (error)
@@ -70,19 +71,39 @@ std::string temporary_folder() {
             fmt::format("the folder for temporary files cannot be used: {} (the simulator keeps its start files there). Set TMPDIR "
                         "to a folder that can be written.",
                         error.message())};
-    return std::filesystem::absolute(folder).string();
+    return std::filesystem::absolute(folder);
 }
 
-/// What the worker may know: where to put its start files, and what the loader and the sanitizers read. With a time zone in the environment, ngspice
-/// does not look for one in the files of the system.
+/// Name of the folder that a worker starts in, which it makes and removes itself, so that it goes with a parent that is killed meanwhile. A worker
+/// that is killed meanwhile leaves it to this object.
+class StartFolder {
+ public:
+    StartFolder() {
+        std::random_device bits;
+        path_ = temporary_folder() / fmt::format("entrain-worker-{:08x}{:08x}", bits(), bits());
+    }
+    ~StartFolder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    StartFolder(const StartFolder&) = delete;
+    StartFolder& operator=(const StartFolder&) = delete;
+    [[nodiscard]] std::string name() const { return path_.string(); }
+
+ private:
+    std::filesystem::path path_;
+};
+
+/// What the worker may know: what the loader and the sanitizers read. With a time zone in the environment, ngspice does not look for one in the files
+/// of the system.
 std::vector<std::string> environment() {
-    std::vector<std::string> variables = {fmt::format("TMPDIR={}", temporary_folder()), "TZ=UTC0", "LC_ALL=C"};
+    std::vector<std::string> variables = {"TZ=UTC0", "LC_ALL=C"};
     for (const char* name : {"LD_LIBRARY_PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS"})
         if (const char* value = std::getenv(name); value != nullptr) variables.push_back(fmt::format("{}={}", name, value));
     return variables;
 }
 
-pid_t spawn(const std::filesystem::path& program, const WorkerLimits& limits, int socket) {
+pid_t spawn(const std::filesystem::path& program, const WorkerLimits& limits, std::string folder, int socket) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, socket, worker_descriptor);
@@ -103,7 +124,7 @@ pid_t spawn(const std::filesystem::path& program, const WorkerLimits& limits, in
 
     std::string name = program.filename().string();
     std::string memory = std::to_string(limits.memory_bytes);
-    char* arguments[] = {name.data(), memory.data(), nullptr};
+    char* arguments[] = {name.data(), memory.data(), folder.data(), nullptr};
     std::vector<std::string> variables = environment();
     std::vector<char*> pointers;
     for (std::string& v : variables) pointers.push_back(v.data());
@@ -147,7 +168,8 @@ Worker::Worker(const WorkerLimits& limits) : limits_{limits} {
         throw std::runtime_error{std::string{"cannot make a socket pair: "} + std::strerror(errno)};
     Descriptor mine{ends[0]};
     Descriptor theirs{ends[1]};
-    process_ = spawn(program, limits, theirs.number);
+    const StartFolder folder;
+    process_ = spawn(program, limits, folder.name(), theirs.number);
     socket_ = mine.release();
     ::close(theirs.release());  // so that the worker's end closes with the worker
     Frame frame;

@@ -163,6 +163,28 @@ TEST(WorkerProcess, ThatIsKilledInARunIsACrashAndTheNextOneWorks) {
     EXPECT_EQ(testing::ending(next, circuit(resistor, "out", 20)).category, "ok");
 }
 
+TEST(WorkerProcess, ThatIsKilledAtItsStartLeavesNoFolder) {
+    const test::TemporaryFolder folder;
+    ::setenv("TMPDIR", folder.path().c_str(), 1);
+    for (int round = 0; round < 20; ++round) {
+        std::jthread killer{[&] {
+            for (int wait = 0; wait < 1000; ++wait) {
+                for (const pid_t worker : test::children(::getpid())) {
+                    ::kill(worker, SIGKILL);
+                    return;
+                }
+            }
+        }};
+        try {
+            const Worker worker;
+        } catch (const MissingComponent& error) {
+            EXPECT_THAT(error.what(), HasSubstr("signal 9"));
+        }
+    }
+    ::unsetenv("TMPDIR");
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(WorkerProcess, OutlivesTheThreadThatMadeIt) {
     std::unique_ptr<Worker> worker;
     std::thread{[&] { worker = std::make_unique<Worker>(); }}.join();

@@ -30,8 +30,8 @@ using testing::patience;
     }
 }
 
-/// Whether, within the two seconds of grace, no process is left whose environment names the folder, and no file in it. Seen twice: a process
-/// that is just being started has its parent's environment.
+/// Whether, within the two seconds of grace, no process is left whose command line names the folder, and no file in it. Seen twice: a process
+/// that is just being started has the command line of its parent.
 bool nothing_left(const std::string& folder) {
     int seen = 0;
     for (int wait = 0; wait < 200 && seen < 2; ++wait) {
@@ -42,7 +42,7 @@ bool nothing_left(const std::string& folder) {
 }
 
 TEST(KilledParent, LeavesNoWorkerAndNoFolderWhateverTheMoment) {
-    const test::TemporaryFolder folder;  // no other process has it in its environment
+    const test::TemporaryFolder folder;  // named by the command lines of its workers only
     std::minstd_rand moments{1};
     for (int round = 0; round < 40; ++round) {
         const pid_t parent = ::fork();

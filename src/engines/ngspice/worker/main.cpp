@@ -1,6 +1,7 @@
 // entrain-worker: the only program that links libngspice. The engine starts it with a socket at descriptor 3 and its memory limit [bytes] as
 // argument; it serves the messages of protocol.hpp until the socket closes. Nobody else has a reason to start it.
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +16,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "engines/ngspice/protocol.hpp"
 #include "engines/ngspice/worker/sandbox.hpp"
@@ -29,26 +31,31 @@ using namespace entrain::engines::ngspice;
 /// is gone.
 class StartFolder {
  public:
-    StartFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "entrain-worker-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr)
-            throw std::runtime_error{"cannot make a temporary folder " + name + ": " + std::strerror(errno) +
+    explicit StartFolder(std::filesystem::path path) : path_{std::move(path)} {
+        // Must be new, for nobody else's files to be in it.
+        if (::mkdir(path_.c_str(), 0700) != 0)
+            throw std::runtime_error{"cannot make the folder " + path_.string() + ": " + std::strerror(errno) +
                                      "; set TMPDIR to a folder that can be written"};
-        path_ = name;
-        write(".spiceinit", "set num_threads=1\n");
-        write("spinit", "* no code models\n");
-        if (::chdir(path_.c_str()) != 0) throw std::runtime_error{"cannot enter " + name + ": " + std::strerror(errno)};
+        try {
+            write(".spiceinit", "set num_threads=1\n");
+            write("spinit", "* no code models\n");
+            if (::chdir(path_.c_str()) != 0) throw std::runtime_error{"cannot enter " + path_.string() + ": " + std::strerror(errno)};
+        } catch (const std::runtime_error&) {
+            remove();
+            throw;
+        }
         ::setenv("HOME", path_.c_str(), 1);
         ::setenv("SPICE_SCRIPTS", path_.c_str(), 1);
     }
-    ~StartFolder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
+    ~StartFolder() { remove(); }
     StartFolder(const StartFolder&) = delete;
     StartFolder& operator=(const StartFolder&) = delete;
 
  private:
+    void remove() const {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
     void write(const char* name, const char* text) const {
         std::ofstream file{path_ / name};
         file << text;
@@ -59,10 +66,10 @@ class StartFolder {
 };
 
 /// Starts the simulator and gives up the rights that only the start needs.
-std::unique_ptr<Simulator> start(std::uint64_t memory_bytes, Simulator::Waves waves) {
+std::unique_ptr<Simulator> start(std::uint64_t memory_bytes, const char* folder_name, Simulator::Waves waves) {
     limit_resources(memory_bytes);
     auto simulator = [&] {
-        const StartFolder folder;
+        const StartFolder folder{folder_name};
         return std::make_unique<Simulator>(std::move(waves));
     }();
     end_with_peer(worker_descriptor);
@@ -71,11 +78,11 @@ std::unique_ptr<Simulator> start(std::uint64_t memory_bytes, Simulator::Waves wa
 }
 
 /// Answers requests until the engine hangs up or the simulator is spoilt.
-int serve(std::uint64_t memory_bytes) {
+int serve(std::uint64_t memory_bytes, const char* folder_name) {
     const auto answer = [](Tag tag, const std::string& payload) { return send_frame(worker_descriptor, tag, payload); };
     std::unique_ptr<Simulator> simulator;
     try {
-        simulator = start(memory_bytes, [&](std::span<const double> points) {
+        simulator = start(memory_bytes, folder_name, [&](std::span<const double> points) {
             // A lost engine is noticed at the next answer.
             static_cast<void>(answer(Tag::waves, std::string{reinterpret_cast<const char*>(points.data()), points.size_bytes()}));
         });
@@ -113,7 +120,7 @@ int serve(std::uint64_t memory_bytes) {
 int main(int count, char** arguments) {
     int type = 0;
     socklen_t size = sizeof type;
-    const std::uint64_t memory_bytes = count == 2 ? std::strtoull(arguments[1], nullptr, 10) : 0;
+    const std::uint64_t memory_bytes = count == 3 ? std::strtoull(arguments[1], nullptr, 10) : 0;
     if (memory_bytes == 0 || getsockopt(worker_descriptor, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
         std::fputs("entrain-worker is started by entrain and does nothing by itself.\n", stderr);
         return 2;
@@ -121,7 +128,7 @@ int main(int count, char** arguments) {
     std::signal(SIGXFSZ, SIG_IGN);
     int status = 1;
     try {
-        status = serve(memory_bytes);
+        status = serve(memory_bytes, arguments[2]);
     } catch (const std::bad_alloc&) {
         status = status_out_of_memory;
     } catch (const std::exception&) {
