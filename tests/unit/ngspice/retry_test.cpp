@@ -120,7 +120,7 @@ class MortalWorkers {
         const std::string count = (folder_ / "count").string();
         std::ofstream{count} << 0;
         std::ofstream{script} << "#!/bin/sh\nn=$(cat " << count << ")\necho $((n + 1)) > " << count << "\nif [ $n -lt " << deaths
-                              << " ]; then\n  { sleep 0.05; kill -9 $$; } 3<&- &\nfi\nexec " << ENTRAIN_BINARY_DIR << "/entrain-worker\n";
+                              << " ]; then\n  { sleep 0.05; kill -9 $$; } 3<&- &\nfi\nexec " << ENTRAIN_BINARY_DIR << "/entrain-worker \"$@\"\n";
         ::chmod(script.c_str(), 0755);
         ::setenv("ENTRAIN_WORKER", script.c_str(), 1);
     }
