@@ -27,9 +27,12 @@ namespace fs = std::filesystem;
 
 const std::string program = std::string{ENTRAIN_BINARY_DIR} + "/entrain";
 
-/// A layer on LC oscillators in many short netlists; 400 periods leave some unsettled.
+/// A layer on LC oscillators in many short netlists; 400 periods leave some unsettled. Temporary files go beside `out`: a worker that is killed while
+/// it starts leaves its folder of start files.
 std::vector<std::string> small_run(const fs::path& out) {
-    return {program,
+    return {"/usr/bin/env",
+            "TMPDIR=" + out.parent_path().string(),
+            program,
             "run",
             source_file("configs/lc.yaml"),
             "--set",
@@ -297,7 +300,8 @@ TEST(Resume, ComparisonAndItsRowsGoOnToo) {
     ASSERT_LE(whole.status, 1) << whole.err;
 
     const fs::path out = folder.path() / "out";
-    RunningProgram run{{program, "compare", config, "--quiet", "--jobs", "1", "--out", out.string()}};
+    RunningProgram run{
+        {"/usr/bin/env", "TMPDIR=" + folder.path().string(), program, "compare", config, "--quiet", "--jobs", "1", "--out", out.string()}};
     ASSERT_TRUE(wait_until([&] { return finished_netlists(out / "second") >= 1; }));
     ::kill(run.pid(), SIGKILL);
     static_cast<void>(run.wait());

@@ -280,10 +280,11 @@ TEST(NgspiceEngine, InterruptedRunKeepsWhatIsDone) {
 }
 
 TEST(NgspiceEngine, LeavesNoProcessAndNoFolder) {
+    const std::size_t folders_before = worker_folders();  // other programs may have been killed on this machine
     static_cast<void>(create()->solve(several(), {}));
     static_cast<void>(engine_with("deadline", 1e-3)->solve(several(), {}));
     EXPECT_TRUE(workers().empty());
-    EXPECT_EQ(worker_folders(), 0U);
+    EXPECT_EQ(worker_folders(), folders_before);
 }
 
 TEST(NgspiceEngine, RecordsTheWavesAskedFor) {
