@@ -159,7 +159,7 @@ int compare_command(const std::string& config, const CommonOptions& options) {
         folder.emplace(options.resume, "compare");
         if (is_complete(folder->path(), "compare.json")) {
             if (!options.quiet) fmt::print(stderr, "{}: nothing is missing, this is its result\n", folder->path().string());
-            return show(io::read_json(folder->path() / "compare.json"), folder->path(), options);
+            return show_stored(folder->path() / "compare.json", [&](const io::Json& result) { return show(result, folder->path(), options); });
         }
     } else if (!options.dry_run) {
         folder.emplace(options, config, "compare");
@@ -190,11 +190,15 @@ int compare_command(const std::string& config, const CommonOptions& options) {
         FinishedRow finished{row.name, experiment_of(row, comparison, ready[i], jobs, progress), {{"name", row.name}}, {}};
         study::TrialRecord record;
         std::optional<problem::Failure> failure = ready[i].failure;
-        std::optional<StartedRun> started_row;
         std::optional<OutputFolder> claim;  // `run --resume` works on a row, too
+        std::optional<StartedRun> started_row;
+        if (!failure)
+            failure = failure_of([&] {
+                std::filesystem::create_directories(row_folder);
+                claim.emplace(row_folder, "run");
+                started_row.emplace(row_folder, resolved_yaml(finished.experiment->configuration), begin);
+            });
         if (!failure) {
-            started_row.emplace(row_folder, resolved_yaml(finished.experiment->configuration), begin);
-            claim.emplace(row_folder, "run");
             use_finished_netlists(row_folder, finished.experiment->trial);
             try {
                 failure = failure_of([&] { record = study::run_trial(finished.experiment->trial); });

@@ -89,7 +89,7 @@ std::vector<std::string> engines_for(const substrates::Substrate& substrate) {
 
 /// `file` as an absolute path; relative ones are relative to the configuration.
 std::string absolute_path(const Configuration& c, const std::string& file) {
-    return std::filesystem::absolute(c.file.parent_path() / file).lexically_normal().string();
+    return (std::filesystem::absolute(c.file).parent_path() / file).lexically_normal().string();
 }
 
 /// Reads the user's own files; substrate.parameters become the corner.
@@ -100,7 +100,10 @@ substrates::Corner read_user_files(Configuration& c, Diagnostics& diagnostics) {
     if (!c.pdk_root.empty()) files.pdk_root = c.pdk_root = absolute_path(c, c.pdk_root);
     for (std::size_t k = 0; k < c.models.size(); ++k) {
         Configuration::ModelFile& model = c.models[k];
-        if (model.file.empty()) diagnostics.add(c.places.at(fmt::format("models.{}", k)), fmt::format("missing key 'models.{}.file'", k));
+        if (model.file.empty()) {
+            diagnostics.add(c.places.at(fmt::format("models.{}", k)), fmt::format("missing key 'models.{}.file' (expected text: a SPICE file)", k));
+            continue;
+        }
         model.file = absolute_path(c, model.file);
         files.models.push_back({model.file, model.section});
     }
@@ -323,6 +326,10 @@ Configuration read_configuration(const std::filesystem::path& file, config::Node
     if (c.substrate_plugin && c.engine_plugin && !c.substrate_plugin->supports(c.engine_plugin->fidelity()))
         c.unsupported =
             fmt::format("{} cannot be simulated by {} (expected {})", c.substrate.kind, c.engine, fmt::join(engines_for(*c.substrate_plugin), " | "));
+    else if (diagnostics.empty() && c.impossible.empty() && c.simulation.crossbar == problem::Crossbar::full && !c.substrate_plugin->presets_start())
+        c.unsupported =
+            "the states of this cell cannot be preset, so that cells start with clocks of their own, and anchors of a full crossbar have one clock "
+            "for all (expected engine.crossbar: reduced)";
     else if (c.nonidealities.temperature.value() > 0.0 && c.engine_plugin && c.engine_plugin->fidelity() != problem::Fidelity::circuit)
         c.unsupported = fmt::format(
             "{} does not simulate thermal noise (expected an engine that simulates circuits, or nonidealities.temperature: 0 K)", c.engine);

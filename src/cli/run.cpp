@@ -45,7 +45,7 @@ int run_command(const std::string& config, const CommonOptions& options) {
         folder.emplace(options.resume, "run");
         if (is_complete(folder->path(), "result.json")) {
             if (!options.quiet) fmt::print(stderr, "{}: nothing is missing, this is its result\n", folder->path().string());
-            return show(io::read_json(folder->path() / "result.json"), folder->path(), options);
+            return show_stored(folder->path() / "result.json", [&](const io::Json& result) { return show(result, folder->path(), options); });
         }
     } else if (!options.dry_run) {
         folder.emplace(options, config, "run");

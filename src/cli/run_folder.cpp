@@ -66,6 +66,17 @@ bool is_complete(const std::filesystem::path& folder, const char* result) {
     return std::filesystem::exists(folder / result) && !std::filesystem::exists(netlists_of(folder));
 }
 
+int show_stored(const std::filesystem::path& file, const std::function<int(const io::Json&)>& show) {
+    remove_temporary_files(file.parent_path());
+    const io::Json result = io::read_json(file);
+    try {
+        return show(result);
+    } catch (const std::exception& error) {
+        throw UserError{Location{file.string()},
+                        fmt::format("is no result of this version of the program ({}). Run the configuration again.", error.what())};
+    }
+}
+
 void discard_finished_netlists(const std::filesystem::path& folder) {
     const std::filesystem::path netlists = netlists_of(folder);
     if (!std::filesystem::exists(netlists)) return;

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -41,6 +42,9 @@ void use_finished_netlists(const std::filesystem::path& folder, study::TrialInpu
 
 /// Whether a folder has this result, with nothing missing.
 [[nodiscard]] bool is_complete(const std::filesystem::path& folder, const char* result);
+
+/// Shows the result in `file` of a folder that is complete; the exit status. UserError if it is none of this program's.
+[[nodiscard]] int show_stored(const std::filesystem::path& file, const std::function<int(const io::Json&)>& show);
 
 /// Removes the folder of finished netlists: result.json holds what they were for.
 void discard_finished_netlists(const std::filesystem::path& folder);

@@ -1,8 +1,17 @@
 #pragma once
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <string>
+
+namespace entrain::io {
+/// What the JSON library asserts, such as that a key exists, may be untrue of a file that was read: std::logic_error in every build.
+inline void require_json(bool holds, const char* what) {
+    if (!holds) throw std::logic_error{std::string{"not the JSON that was expected: "} + what};
+}
+}  // namespace entrain::io
+#define JSON_ASSERT(condition) ::entrain::io::require_json(static_cast<bool>(condition), #condition)
+#include <nlohmann/json.hpp>
 
 namespace entrain::io {
 

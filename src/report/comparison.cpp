@@ -272,7 +272,7 @@ std::string comparison_table(const Json& comparison) {
         if (first.contains("token"))
             where = fmt::format("sequence {} head {} token {} ", first["sequence"].dump(), first["head"].dump(), first["token"].dump());
         text += fmt::format("  {}{}: {}{}: {}\n", word(row["name"]), whole ? " failed" : "", where, word(first["category"]), word(first["message"]));
-        if (more > 0) text += fmt::format("    and {}\n", others(row["failures"], more));
+        if (more > 0) text += fmt::format("    and: {}\n", others(row["failures"], more));
     }
     for (const std::string& row : missing_rows(comparison)) text += fmt::format("  {}\n", row);
     return text;

@@ -169,4 +169,10 @@ bool known_to_parameters(std::string_view name) { return std::ranges::binary_sea
 
 bool known_to_sources(std::string_view name) { return std::ranges::find(source_names, name) != source_names.end() || known_to_parameters(name); }
 
+std::vector<std::string_view> connection_words(std::string_view head) {
+    std::vector<std::string_view> found = words(head);
+    if (!found.empty() && found.back() == "params:") found.pop_back();
+    return found;
+}
+
 }  // namespace entrain::spice

@@ -23,6 +23,9 @@ struct Parts {
 /// Words between blanks; braces and quotes hold together what is in them.
 [[nodiscard]] std::vector<std::string_view> words(std::string_view text);
 
+/// Pins and name of a .subckt card, or nodes and subcircuit of an X card, with its first word: the keyword `params:` is none of them.
+[[nodiscard]] std::vector<std::string_view> connection_words(std::string_view head);
+
 /// A name in an expression. Arguments of v() and i() are nodes and devices: they are no names, and neither are v and i themselves.
 struct Identifier {
     std::string_view name;

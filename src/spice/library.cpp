@@ -205,6 +205,10 @@ class Reader {
     Source& open(const fs::path& path, const std::string& name) {
         if (const auto known = sources_.find(path); known != sources_.end()) return *known->second;
         std::string text = read_file(path, largest_file);
+        opened_bytes_ += text.size();
+        if (opened_bytes_ > largest_file)
+            throw UserError{Location{name}, fmt::format("with this file, more than {} MB of files are opened (expected a device library).",
+                                                        largest_file / 1'000'000)};
         library_.files.push_back({path, sha256(text)});
         return add(path, name, std::move(text));
     }
@@ -384,7 +388,7 @@ class Reader {
         if (const std::string problem = refusal_of_canonical(card); !problem.empty()) return mistakes_.add(where, problem + ".");
         const std::string_view word = std::string_view{card}.substr(0, card.find(' '));
         if (word == ".subckt") {
-            const auto found = words(parts(card).head);
+            const auto found = connection_words(parts(card).head);
             if (found.size() < 2) return mistakes_.add(where, ".subckt has no name (expected .subckt NAME PINS).");
             if (subcircuits_.size() >= deepest_subcircuit)
                 mistakes_.add(where, fmt::format("subcircuits are nested more than {} deep.", deepest_subcircuit));
@@ -424,6 +428,7 @@ class Reader {
     std::size_t openings_ = 0;
     std::size_t opened_elsewhere_ = 0;  ///< subcircuits that are open where the file being read is included
     std::size_t bytes_ = 0;
+    std::size_t opened_bytes_ = 0;
     bool files_allowed_ = true;
     bool full_ = false;
 };

@@ -52,14 +52,9 @@ struct Line {
     std::uint32_t scope = 0;  ///< in which the card stands
 };
 
-std::string_view first_word(std::string_view card) { return card.substr(0, card.find(' ')); }
+constexpr std::size_t most_candidates = 10'000;  // for a suggestion: beyond, comparing them takes longer than a reader waits
 
-/// Pins and name of a .subckt card, or nodes and subcircuit of an X card.
-std::vector<std::string_view> connection_words(std::string_view head) {
-    std::vector<std::string_view> found = words(head);
-    if (!found.empty() && found.back() == "params:") found.pop_back();
-    return found;
-}
+std::string_view first_word(std::string_view card) { return card.substr(0, card.find(' ')); }
 
 /// Name of a function's definition: f of f(x,y).
 std::string_view function_name(std::string_view signature) {
@@ -402,10 +397,19 @@ class Netlist {
             report(fmt::format("{} passes {} nodes to {} (expected {}, as in {}:{}).", found.front(), found.size() - 2, found.back(), subcircuit.pins,
                                subcircuit.where.file, subcircuit.where.line));
         const auto& parameters = scopes_[subcircuit.inside].parameters;
-        for (const Assignment& assignment : taken.assignments)
-            if (!parameters.contains(assignment.key) && assignment.key != "m")
-                report(fmt::format("{} has no parameter {} (expected one of its .subckt card).{}", shown(found.back()), shown(assignment.key),
-                                   did_you_mean(std::string{assignment.key}, {parameters.begin(), parameters.end()})));
+        std::vector<std::string> candidates;  // made for the first mistake only
+        for (const Assignment& assignment : taken.assignments) {
+            if (parameters.contains(assignment.key) || assignment.key == "m") continue;
+            if (mistakes_.full()) {
+                report("");
+                continue;
+            }
+            if (candidates.empty())
+                for (const std::string_view name : parameters)
+                    if (candidates.size() < most_candidates) candidates.emplace_back(name);
+            report(fmt::format("{} has no parameter {} (expected one of its .subckt card).{}", shown(found.back()), shown(assignment.key),
+                               did_you_mean(std::string{assignment.key}, candidates)));
+        }
     }
 
     void look_at_model(const std::vector<std::string_view>& found, const Line& line) {
@@ -423,14 +427,13 @@ class Netlist {
                         likely.empty() ? "" : ": " + shown(likely), did_you_mean(std::string{likely}, names(Kind::model, line.scope))));
     }
 
-    /// Names visible in the scope, not more than a message needs time for.
+    /// Names visible in the scope, for a suggestion.
     std::vector<std::string> names(Kind kind, std::uint32_t scope) const {
-        constexpr std::size_t most = 10'000;
         std::vector<std::string> out;
         if (mistakes_.full()) return out;
         for (; scope != nowhere; scope = scopes_[scope].outer)
             for (const auto& [name, id] : scopes_[scope].symbols[static_cast<std::size_t>(kind)])
-                if (out.size() < most) out.emplace_back(name);
+                if (out.size() < most_candidates) out.emplace_back(name);
         std::ranges::sort(out);  // the order of a hash table changes between libraries
         return out;
     }

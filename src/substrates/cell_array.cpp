@@ -114,6 +114,8 @@ std::string CellArray::calibration_key() const {
     const problem::CellInterface& port = design_.interface;
     key += fmt::format("port={} ({}) {} {} {} {} {}\n", port.subcircuit, fmt::join(port.pins, " "), port.inject_plus, port.inject_minus,
                        port.read_plus, port.read_minus, port.supply_pin);
+    // What formulas make of made-up cells tells them apart, and a reference current that is given.
+    key += fmt::format("reference_current={} {}\n", design_.reference_current(1.0, 1.0), design_.reference_current(1.0, 2.0));
     for (const int order : design_.read_harmonics) key += fmt::format("harmonic={}\n", order);
     key += fmt::format("dialect={} {}\n", design_.dialect.behavior, design_.dialect.geometry_scale);
     key += design_.netlist;
@@ -267,11 +269,6 @@ problem::Problem CellArray::problem(const problem::Instance& instance, problem::
     problem::CircuitProblem circuit = this->circuit(instance.calibration, instance.calibration.frequency_at_step_hz, options.points_per_period);
     if (std::isfinite(instance.calibration.frequency_at_half_step_hz)) circuit.half_step_hz = instance.calibration.frequency_at_half_step_hz;
     circuit.crossbar = options.crossbar;
-    if (options.crossbar == problem::Crossbar::full && circuit.warm_up_periods > 0)
-        throw ModelError{
-            fmt::format("{}: the states of this cell cannot be preset, so that cells start with clocks of their own, and anchors of a full crossbar "
-                        "have one clock for all. Use crossbar: reduced.",
-                        technology_.name)};
     circuit.rule = options.rule;
     for (Eigen::Index i = 0; i < network.size(); ++i) {
         const double phase = std::atan2(network.start(i, 1), network.start(i, 0));

@@ -56,7 +56,7 @@ TEST(UserTank, HasTheFrequencyAndTheReferenceCurrentOfTheory) {
                      "* a tank\n.subckt tank a b\nL1 a b 1e-8\nC1 a b 2.533029591058444e-12 IC=0.05\nR1 a b 628.3185307179587\n"
                      "B1 a b I=-1e-3*tanh(4e-3*v(a,b)/1e-3)\n.ends\n");
     const io::Json tank = characterization("version: 1\nsubstrate: {kind: user, netlist: " + netlist +
-                                           ", ports: {inject: a b, read: a b}, injection: 0.01}\nengine: {kind: ngspice}\n");
+                                           ", ports: {inject: a, read: a, ground: b}, injection: 0.01}\nengine: {kind: ngspice}\n");
     EXPECT_NEAR(tank["frequency_hz"].get<double>() / 1e9, 1.0, 2e-3);  // harmonics of the saturated current lower it by 1/(8 Q^2) at most
     // 5 %: first order in 1/Q, and K per ampere is measured over 32 periods.
     EXPECT_NEAR(tank["reference_current_a"].get<double>() * 628.3185307179587 / (20.0 * tank["amplitude"].get<double>()), 1.0, 0.05);
@@ -85,7 +85,7 @@ TEST(UserRing, RunsAtTheCornerThatIsChosen) {
 
 TEST(UserCells, AreComparedLikeBuiltInOnes) {
     const TemporaryFolder folder;
-    std::string yaml = sva_experiment({1}, ring_at("tt"), "{kind: phase}");
+    std::string yaml = sva_experiment({1}, ring_at("tt"), "{kind: ngspice}");
     const std::string ring = "substrate: {kind: user, netlist";
     const auto begin = yaml.find("substrate: ");
     const auto end = yaml.find("\nmodels:");

@@ -348,7 +348,10 @@ TEST(FullDisk, IsAnErrorThatNamesTheFileAndLeavesNoPartOfOne) {
         EXPECT_THAT(files_in(out, ".tmp"), IsEmpty());
         EXPECT_THAT(files_in(out / "chunks", ".tmp"), IsEmpty());
         EXPECT_FALSE(fs::exists(out / "result.json"));
-        if (!fs::exists(out / "resolved.yaml")) continue;  // nothing was finished, nothing is left
+        if (!fs::exists(out / "resolved.yaml")) {
+            EXPECT_FALSE(fs::exists(out) && !fs::is_empty(out)) << "nothing was finished, and something is left";
+            continue;
+        }
         ASSERT_EQ(test::entrain({"run", "--resume", out.string(), "--quiet"}).status, undisturbed().status);
         expect_undisturbed(out);
     }

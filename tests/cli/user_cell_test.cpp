@@ -54,7 +54,7 @@ TEST(UserCell, NamesThePinThatIsMissing) {
 
 TEST(UserCell, NamesTheModelThatIsMissingAtItsLine) {
     const TemporaryFolder folder;
-    EXPECT_THAT(refusal(folder, experiment("netlist: " + ring + ", " + good_ports, "")), AllOf(HasSubstr("inverter_ring.cir:6: "), HasSubstr("nch")));
+    EXPECT_THAT(refusal(folder, experiment("netlist: " + ring + ", " + good_ports, "")), AllOf(HasSubstr("inverter_ring.cir:7: "), HasSubstr("nch")));
     EXPECT_THAT(refusal(folder, experiment("netlist: " + ring + ", " + good_ports, models_of(library, "typ"))),
                 AllOf(HasSubstr("corners_bsim4.lib"), HasSubstr("tt")));
     EXPECT_THAT(refusal(folder, experiment("netlist: nothing.cir, " + good_ports, models_of(library))), HasSubstr("nothing.cir"));

@@ -39,7 +39,8 @@ void get(Unpacker& unpacker, problem::OscillatorSolution& o) {
     std::vector<double> energies;
     std::vector<double> state;
     for (std::vector<double>* list : {&times, &phases, &energies, &state}) unpacker.get(*list);
-    if (phases.size() != times.size() || energies.size() != times.size()) throw std::runtime_error{"a chunk's trajectory has samples without a time"};
+    if (times.size() > problem::Trajectory::capacity || phases.size() != times.size() || energies.size() != times.size())
+        throw std::runtime_error{"a chunk's trajectory has samples without a time"};
     for (std::size_t k = 0; k < times.size(); ++k)
         o.trajectory.append(times[k], {&phases[k], 1}, energies[k]);  // at most its capacity: none is dropped
     o.state = Eigen::Map<const Eigen::VectorXd>(state.data(), static_cast<Eigen::Index>(state.size()));
@@ -59,7 +60,7 @@ std::string packed(const ChunkOutcome& outcome, const std::vector<std::string>& 
         packer.put(r.category);
         packer.put(r.message);
         packer.put(r.change);
-        packer.put(r.ok);
+        packer.put(static_cast<std::uint8_t>(r.ok));
     }
     packer.put(outcome.periods);
     packer.put(outcome.points);
@@ -86,7 +87,9 @@ Stored unpacked(std::string_view bytes) {
         unpacker.get(r.category);
         unpacker.get(r.message);
         unpacker.get(r.change);
-        unpacker.get(r.ok);
+        std::uint8_t ok = 0;
+        unpacker.get(ok);
+        r.ok = ok != 0;
         stored.outcome.retries.push_back(std::move(r));
     }
     unpacker.get(stored.outcome.periods);
@@ -94,7 +97,20 @@ Stored unpacked(std::string_view bytes) {
     unpacker.get(stored.outcome.newton_iterations);
     unpacker.get(count);
     for (; count > 0; --count) get(unpacker, stored.outcome.oscillators.emplace_back());
+    if (!unpacker.empty()) throw std::runtime_error{"a chunk holds more than an outcome"};
     return stored;
+}
+
+/// Whether a stored outcome could be one of this run: the file may be anybody's.
+bool is_possible(const ChunkOutcome& outcome, const ChunkRun& run) {
+    if (outcome.oscillators.size() != run.chunk().cells.size()) return false;
+    return std::ranges::all_of(outcome.oscillators, [&](const problem::OscillatorSolution& o) {
+        const auto times = o.trajectory.times();
+        return o.stop >= problem::Stop::settled && o.stop <= problem::Stop::failed && o.state.size() == 2 && o.state.allFinite() && !times.empty() &&
+               std::ranges::all_of(times, [](double t) { return std::isfinite(t); }) &&
+               std::ranges::adjacent_find(times, std::ranges::greater_equal{}) == times.end() && std::isfinite(o.phase) &&
+               o.deformation.size() == run.problem().phase_terms.size();
+    });
 }
 
 }  // namespace
@@ -132,13 +148,15 @@ std::optional<ChunkOutcome> Checkpoints::find(const ChunkRun& run) const {
     std::error_code none;
     if (!std::filesystem::exists(file(name), none)) return std::nullopt;
     try {
-        const std::string content = read_file(file(name));
+        constexpr std::uintmax_t per_cell = (3 * sizeof(double) * problem::Trajectory::capacity) + 4096;
+        constexpr std::uintmax_t beside = 1 << 20;  // names of waves, messages of retries
+        const std::string content = read_file(file(name), beside + per_cell * run.chunk().cells.size());
         const std::string head = std::string{format} + name;
         if (content.size() < head.size() + digest_length || !content.starts_with(head)) return std::nullopt;
         const std::string_view body = std::string_view{content}.substr(0, content.size() - digest_length);
         if (std::string_view{content}.substr(body.size()) != sha256(body)) return std::nullopt;
         Stored stored = unpacked(body.substr(head.size()));
-        if (stored.outcome.oscillators.size() != run.chunk().cells.size()) return std::nullopt;
+        if (!is_possible(stored.outcome, run)) return std::nullopt;
         const auto is_stored = [&](const std::string& wave) { return std::ranges::find(stored.waves, wave) != stored.waves.end(); };
         if (!run.waves().empty() && (!std::ranges::all_of(run.waves(), is_stored) || !std::filesystem::exists(run.rawfile(), none)))
             return std::nullopt;

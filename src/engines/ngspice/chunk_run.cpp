@@ -64,6 +64,7 @@ ChunkOutcome ChunkRun::simulate(Worker& worker, Seconds deadline, std::atomic<do
     const double limit = periods_limit();
     const std::unique_ptr<io::RawWriter> waves = open_waves();
     std::vector<double> recorded;
+    std::uint64_t streamed = 0;
     const double recorded_from = (limit - problem_.recorded_periods) * period_;
 
     ChunkOutcome outcome;
@@ -74,6 +75,8 @@ ChunkOutcome ChunkRun::simulate(Worker& worker, Seconds deadline, std::atomic<do
         done = std::min(done + next, limit);
         status = worker.advance({done * period_, {}}, patience, [&](std::span<const double> points) {
             const std::size_t width = load_.waves.size() + 1;
+            streamed += points.size() / width;
+            if (streamed > most_points(load_)) throw WorkerLost{"crash", "the simulator sends points without end"};
             for (std::size_t begin = 0; begin + width <= points.size(); begin += width) {
                 const auto point = points.subspan(begin, width);
                 if (waves) waves->append(in_volts(point));

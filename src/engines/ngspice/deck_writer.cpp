@@ -217,6 +217,8 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
     if (problem.volt_scale != 1.0 || problem.ampere_scale != 1.0) text += "* Netlist volts and amperes times the scales are physical ones.\n";
     if (!problem.cells.empty() && problem.cells.front().noise_density > 0.0)
         text += "* Without the thermal noise that the run had: a deck's sources would draw other deviates.\n";
+    text += cell_text(problem);
+    // After the cell's own: the last definition of a name counts.
     text +=
         fmt::format(".param reference_hz={}   $ [Hz] of the anchors: the free cell's frequency at this very step\n", number(problem.reference_hz));
     text += fmt::format(".param step_s={}   $ [s] fixed, {} steps a period\n", number(problem::step_s(problem)),
@@ -224,7 +226,6 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
     text += fmt::format(".param stop_s={}   $ [s]\n", number(stop));
     text += fmt::format(".param save_from_s={}   $ [s]\n", number(save_from));
     if (!port.supply_pin.empty()) text += fmt::format(".param supply_v={}   $ [V]\n", number(port.supply_v));
-    text += cell_text(problem);
 
     std::string saved;
     std::vector<std::string> plus_nodes;

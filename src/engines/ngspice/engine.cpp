@@ -67,7 +67,7 @@ const problem::CircuitProblem& circuit(const problem::Problem& stated) {
 class NgspiceEngine final : public Engine {
  public:
     void describe(FieldVisitor& visitor) override {
-        visitor.quantity("deadline", deadline_, positive, "wall time one netlist may take before its worker is killed");
+        visitor.quantity("deadline", deadline_, {0.0, 1e9, true}, "wall time one netlist may take before its worker is killed");
         visitor.integer("oscillators_per_netlist", oscillators_per_netlist_, 1, 1024,
                         "largest netlist: an accepted point has a fixed cost, but a slow oscillator holds its netlist");
     }

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <complex>
 #include <cstdint>
 #include <cstring>
@@ -58,9 +59,16 @@ struct Load {
     double step = 0.0;                    ///< [s] of the .tran card
     std::vector<std::int32_t> harmonics;  ///< of the clock, to be demodulated
     std::vector<std::uint32_t> waves;     ///< signals whose read voltage is sent at every point
-    double warm_up = 0.0;                 ///< [s] whole periods before time 0, in which the sources are silent
+    double warm_up = 0.0;                 ///< [s] whole periods before time 0, in which the sources carry noise only
     std::string behavior;                 ///< ngspice's compatibility modes, as in "psa", "" = none; the first one a worker gets is its only one
 };
+
+/// Points beyond which a run has no fixed step any more: the simulator cuts it to what makes no progress, or a worker invents them.
+[[nodiscard]] inline std::uint64_t most_points(const Load& load) {
+    constexpr double cuts = 20.0;  // per step; start-up and sharp edges cost a few cuts, not twenty at every point
+    constexpr double shortest = 1e4;
+    return static_cast<std::uint64_t>(cuts * std::min((load.warm_up + load.stop_time) / load.step, 1e15) + shortest);
+}
 
 struct Advance {
     double until = 0.0;                         ///< [s] pause at the first accepted point from here on
@@ -115,9 +123,10 @@ class Unpacker {
     requires std::is_trivially_copyable_v<T>
     void get(T& value) { std::memcpy(&value, take(sizeof value).data(), sizeof value); }
     void get(std::string& text) { text = take(size(1)); }
+    [[nodiscard]] bool empty() const { return rest_.empty(); }
     template <class T>
     void get(std::vector<T>& list) {
-        list.resize(size(sizeof(std::uint64_t) < sizeof(T) ? 1 : sizeof(T)));
+        list.resize(size(std::is_trivially_copyable_v<T> ? sizeof(T) : sizeof(std::uint64_t)));  // a text is at least its length
         for (T& item : list) get(item);
     }
 

@@ -19,11 +19,14 @@ constexpr std::array<std::string_view, 5> of_the_integration = {"operating_point
 ChunkOutcome simulate_with_retries(const problem::CircuitProblem& problem, const Chunk& chunk, const RunOptions& run, Seconds deadline,
                                    std::unique_ptr<Worker>& worker, std::atomic<double>& fraction, std::atomic<double>& cpu_s) {
     ChunkOutcome outcome;
+    bool killed = false;
     const auto simulate = [&](const problem::CircuitProblem& circuit) {
         if (!worker) worker = std::make_unique<Worker>();
+        killed = false;
         try {
             outcome = ChunkRun{circuit, chunk, run}.simulate(*worker, deadline, fraction);
         } catch (const WorkerLost& lost) {
+            killed = lost.killed_from_outside();
             outcome = {};
             outcome.failure = problem::Failure{lost.category(), lost.what(), chunk.number, {chunk.cells.begin(), chunk.cells.end()}};
         }
@@ -39,7 +42,7 @@ ChunkOutcome simulate_with_retries(const problem::CircuitProblem& problem, const
     };
     simulate(problem);
     if (outcome.failure && !is_one_of(out_of_time, outcome.failure->category)) simulate_again(problem, "fresh worker");
-    if (outcome.failure && is_one_of(of_the_integration, outcome.failure->category) && problem.half_step_hz > 0.0)
+    if (outcome.failure && !killed && is_one_of(of_the_integration, outcome.failure->category) && problem.half_step_hz > 0.0)
         simulate_again(problem::at_half_step(problem), "half step");
     outcome.retries = std::move(retries);
     return outcome;

@@ -219,10 +219,12 @@ WorkerLost Worker::post_mortem() {
     for (auto waited = std::chrono::milliseconds{0}; waited < last_breath && !(status = reap(WNOHANG)); ++waited)
         std::this_thread::sleep_for(std::chrono::milliseconds{1});
     std::string cause = "broke its connection";
+    auto killed = WorkerLost::Killed::no;
     if (status && WIFSIGNALED(*status)) {
         const int signal = WTERMSIG(*status);
         if (signal == SIGSYS)
             return {"crash", "the simulator was killed by its system-call filter (the netlist asks for a program, a file or a connection)"};
+        if (signal == SIGKILL) killed = WorkerLost::Killed::from_outside;
         cause = fmt::format("was killed by signal {} ({})", signal, ::strsignal(signal));
     } else if (status) {
         cause = fmt::format("ended with status {}", WEXITSTATUS(*status));
@@ -230,7 +232,7 @@ WorkerLost Worker::post_mortem() {
     const bool out_of_memory =
         status && ((WIFEXITED(*status) && WEXITSTATUS(*status) == status_out_of_memory) || peak_bytes_ > limits_.memory_bytes / 4 * 3);
     if (out_of_memory) cause += fmt::format(" at its memory limit of {} MB", limits_.memory_bytes / 1'000'000);
-    return {"crash", "the simulator process " + cause};
+    return {"crash", "the simulator process " + cause, killed};
 }
 
 void Worker::wait(short events, const Patience& patience) const {

@@ -17,11 +17,16 @@ namespace entrain::engines::ngspice {
 /// The worker process is of no more use: it crashed, took too long, or the user interrupted. `category` as in problem::Failure.
 class WorkerLost : public std::runtime_error {
  public:
-    WorkerLost(std::string category, const std::string& message) : std::runtime_error{message}, category_{std::move(category)} {}
+    enum class Killed { no, from_outside };
+    WorkerLost(std::string category, const std::string& message, Killed killed = Killed::no)
+        : std::runtime_error{message}, category_{std::move(category)}, killed_{killed} {}
     [[nodiscard]] const std::string& category() const { return category_; }
+    /// By somebody else, or by the system for want of memory: not for anything the netlist did.
+    [[nodiscard]] bool killed_from_outside() const { return killed_ == Killed::from_outside; }
 
  private:
     std::string category_;
+    Killed killed_;
 };
 
 /// How long to wait for answers.

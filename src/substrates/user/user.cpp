@@ -50,6 +50,23 @@ bool is_word(std::string_view name) {
     return !name.empty() && std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
 }
 
+/// What makes the linked netlist depend on time, "" if nothing does: cells are started at a phase by shifting their clock. A PULSE or PWL may give
+/// the first push, which is over when they have warmed up.
+std::string time_dependence(const std::string& text) {
+    std::istringstream lines{text};
+    for (std::string line; std::getline(lines, line);) {
+        if (line.empty() || line.front() == '.') continue;
+        std::ranges::replace_if(
+            line, [](unsigned char c) { return std::isalnum(c) == 0 && c != '_' && c != '.' && c != '#'; }, ' ');
+        for (const std::string& word : words_of(line)) {
+            const bool waveform = word == "sin" || word == "sffm" || word == "am";
+            if (word == "time" || word == "hertz" || (waveform && (line.front() == 'v' || line.front() == 'i')))
+                return fmt::format("{} in {}", word, line);
+        }
+    }
+    return "";
+}
+
 /// Numbers of a netlist without a scale factor.
 std::optional<double> plain_number(std::string_view text) {
     double value = 0.0;
@@ -158,7 +175,10 @@ std::string UserArray::place_of(const std::string& pin, std::string_view port) c
     if (found == subcircuit_.pins.end())
         throw UserError{fmt::format("substrate.ports.{}: subcircuit {} has no pin '{}' (expected one or two of {}).{}", port, subcircuit_.name, pin,
                                     fmt::join(subcircuit_.pins, ", "), did_you_mean(pin, subcircuit_.pins))};
-    return is_word(pin) ? pin : fmt::format("pin{}", found - subcircuit_.pins.begin());
+    if (is_word(pin)) return pin;
+    std::string name = fmt::format("pin{}", found - subcircuit_.pins.begin());
+    while (std::ranges::find(subcircuit_.pins, name) != subcircuit_.pins.end()) name += '_';
+    return name;
 }
 
 /// Connects every pin of the subcircuit.
@@ -217,6 +237,11 @@ UserFilesRead UserArray::read_files(const UserFiles& files) {
     choose_subcircuit(cell);
     connect();
     text_ = spice::linked(cell, models, subcircuit_.name);
+    if (const std::string found = time_dependence(text_); !found.empty())
+        throw UserError{Location{netlist_},
+                        fmt::format("subcircuit {} depends on time ({}): a cell that something else drives has no phase of its own "
+                                    "(expected an autonomous oscillator)",
+                                    subcircuit_.name, found)};
 
     UserFilesRead read;
     std::string sums;

@@ -129,7 +129,7 @@ TEST_F(CheckpointsTest, AnotherProblemOrProgramFindsNothing) {
     other.program = "another program";
     EXPECT_FALSE(is_found(problem, other, simulator));
 
-    std::vector<problem::CircuitProblem> changed(11, problem);
+    std::vector<problem::CircuitProblem> changed(18, problem);
     changed[0].points_per_period = 51;
     changed[1].rule.rate(0) *= 1.001;
     changed[2].rule.max_time(0) *= 1.001;
@@ -141,6 +141,13 @@ TEST_F(CheckpointsTest, AnotherProblemOrProgramFindsNothing) {
     changed[8].integration.reltol = 1e-5;
     changed[9].start_amplitude *= 1.001;
     changed[10].half_step_hz = problem.reference_hz;
+    changed[11].warm_up_periods = 8;
+    changed[12].cells[0].clock_shift = 0.1;
+    changed[13].dialect.behavior = "hs";
+    changed[14].dialect.geometry_scale = 1e-6;
+    changed[15].cells[0].noise_density = 1e-22;
+    changed[16].volt_scale = 2.0;
+    changed[17].phase_terms = {{2, 0.1, 0.0}};
     for (std::size_t k = 0; k < changed.size(); ++k) EXPECT_FALSE(is_found(changed[k], run(), simulator)) << k;
 }
 

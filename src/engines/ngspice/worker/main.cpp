@@ -1,5 +1,5 @@
-// entrain-worker: the only program that links libngspice. The engine starts it with a socket at descriptor 3 and its memory limit [bytes] as
-// argument; it serves the messages of protocol.hpp until the socket closes. Nobody else has a reason to start it.
+// entrain-worker: the only program that links libngspice. The engine starts it with a socket at descriptor 3, its memory limit [bytes] and
+// the name of its private folder as arguments; it serves the messages of protocol.hpp until the socket closes. Nobody else has a reason to start it.
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>

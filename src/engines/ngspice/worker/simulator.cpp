@@ -173,7 +173,7 @@ void Simulator::State::take_point(const vecvaluesall& all) {
         for (const std::uint32_t w : load.waves) waves.push_back(values[w]);
         if (waves.size() >= wave_buffer) flush_waves();
     }
-    if (!paused && (time >= pause_at || !finite)) {
+    if (!paused && (time >= pause_at || !finite || points > most_points(load))) {
         // Nested in the run, this ends it at the next accepted point; a stop at a given time would add a breakpoint and change the steps.
         paused = true;
         command("stop when time > 0");
@@ -246,6 +246,11 @@ Status Simulator::State::outcome() const {
     }
     const bool finished = time >= load.stop_time - (load.stop_time + load.warm_up) * end_tolerance;
     if (finished || time >= pause_at) return {finished ? "ok" : "stopped", "", time, points};
+    if (points > most_points(load)) {
+        Status status = failure("timestep");
+        status.message = fmt::format("the simulator cuts its step of {:.3g} s to a twentieth and less\n{}", load.step, status.message);
+        return status;
+    }
     return failure(said("imestep too small") ? "timestep" : "incomplete");
 }
 
