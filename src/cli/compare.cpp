@@ -194,8 +194,7 @@ int compare_command(const std::string& config, const CommonOptions& options) {
         std::optional<StartedRun> started_row;
         if (!failure)
             failure = failure_of([&] {
-                std::filesystem::create_directories(row_folder);
-                claim.emplace(row_folder, "run");
+                claim.emplace(row_folder);
                 started_row.emplace(row_folder, resolved_yaml(finished.experiment->configuration), begin);
             });
         if (!failure) {

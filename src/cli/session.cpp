@@ -112,6 +112,13 @@ OutputFolder::OutputFolder(const std::filesystem::path& of_a_run, const char* co
     lock();
 }
 
+OutputFolder::OutputFolder(const std::filesystem::path& of_a_row) : path_{of_a_row} {
+    std::error_code error;
+    std::filesystem::create_directories(path_, error);
+    if (error) throw refusal(fmt::format("cannot be created: {}", error.message()));
+    lock();
+}
+
 void OutputFolder::lock() {
     if (::access(path_.c_str(), W_OK | X_OK) != 0) throw refusal(fmt::format("cannot be written: {}", std::strerror(errno)));
     lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -167,14 +174,17 @@ std::string calibration_key(const Configuration& c) {
 
 problem::Calibration calibration_for(const Configuration& c, int jobs, const Progress& progress) {
     if (c.substrate_plugin->dimensionless()) return {};
-    const std::unique_ptr<engines::Engine> engine = circuit_engine();
+    // The run's own engine if it simulates circuits: its deadline holds here, too.
+    const bool own = c.engine_plugin && c.engine_plugin->fidelity() == problem::Fidelity::circuit;
+    const std::unique_ptr<engines::Engine> other = own ? nullptr : circuit_engine();
+    const engines::Engine& engine = own ? *c.engine_plugin : *other;
     const study::CalibrationOptions options{static_cast<int>(c.simulation.points_per_period)};
     engines::RunOptions run;
     run.jobs = jobs;
     run.progress = progress;
     return study::cached_calibration(
-        study::calibration_key_text(*c.substrate_plugin, *engine, options), study::cache_folder(),
-        [&] { return study::calibrate(*c.substrate_plugin, *engine, options, run); }, progress);
+        study::calibration_key_text(*c.substrate_plugin, engine, options), study::cache_folder(),
+        [&] { return study::calibrate(*c.substrate_plugin, engine, options, run); }, progress);
 }
 
 Experiment::Experiment(Configuration c, Inputs i, energy::DigitalCosts d, problem::Calibration k, int jobs, const Progress& progress)

@@ -23,6 +23,8 @@ class OutputFolder {
     OutputFolder(const CommonOptions& options, const std::filesystem::path& config, const char* command);
     /// The folder of a run that is to be continued; refused when it is no folder of a `command`, cannot be written, or is in use.
     OutputFolder(const std::filesystem::path& of_a_run, const char* command);
+    /// The folder of a row of a comparison, made if it is not there; refused when it cannot be written or is in use.
+    explicit OutputFolder(const std::filesystem::path& of_a_row);
     OutputFolder(const OutputFolder&) = delete;
     OutputFolder& operator=(const OutputFolder&) = delete;
     ~OutputFolder();  ///< removes what the constructor made if keep() was never called: failed work leaves nothing behind

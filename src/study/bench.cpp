@@ -80,18 +80,20 @@ double find_frequency(const Bench& bench) {
             const auto free = bench.simulate(cell, reference, bench.points_per_period, {}, time, recorded);
             const problem::Recording& recording = free.front().recording;
             if (oscillates(recording) && crossing_frequency(recording) < too_fast * reference) return crossing_frequency(recording);
-        } catch (const Interrupted&) {
-            throw;
-        } catch (const MissingComponent&) {
-            throw;
-        } catch (const std::runtime_error& error) {  // a step far from the cell's time scale may fail where another does not
-            words = error.what();
+        } catch (const BenchFailed& failed) {  // a step far from the cell's time scale may fail where another does not
+            if (failed.category() == "timeout") throw;
+            words = failed.what();
         }
     }
+    if (!words.empty())
+        throw ModelError{
+            fmt::format("{}: no oscillation was found, since the cell cannot be simulated: {}. (A singular matrix is often a node without "
+                        "DC path to ground.)",
+                        bench.substrate.cell(), words)};
     throw ModelError{fmt::format(
-        "{}: no oscillation between {:g} Hz and {:g} Hz at its read port{}. The cell has to start by itself from its initial conditions (IC= of "
+        "{}: no oscillation between {:g} Hz and {:g} Hz at its read port. The cell has to start by itself from its initial conditions (IC= of "
         "capacitors, .ic), and its supply port must be its supply.",
-        bench.substrate.cell(), lowest, highest, words.empty() ? "" : fmt::format(" ({})", words))};
+        bench.substrate.cell(), lowest, highest)};
 }
 
 /// Time [s] in which the swing comes within e^-1 of its final value, of an oscillation of about `frequency` [Hz].
@@ -126,6 +128,9 @@ double find_relaxation(const Bench& bench, double frequency) {
 
 }  // namespace
 
+BenchFailed::BenchFailed(const problem::Failure& failure)
+    : std::runtime_error{fmt::format("calibration failed ({}): {}", failure.category, failure.message)}, category_{failure.category} {}
+
 std::vector<OscillatorSolution> Bench::simulate(std::span<const BenchCell> cells, double reference_hz, int points,
                                                 const problem::Calibration& calibration, double time_s, int recorded_periods) const {
     problem::CircuitProblem bench = substrate.bench(cells, reference_hz, points, calibration);
@@ -135,8 +140,7 @@ std::vector<OscillatorSolution> Bench::simulate(std::span<const BenchCell> cells
     bench.rule.max_time = Eigen::VectorXd::Constant(static_cast<Eigen::Index>(cells.size()), time_s);
     problem::Solution solution = engine.solve(bench, run);
     if (run.progress.stop_requested()) throw Interrupted{};
-    if (!solution.failures.empty())
-        throw std::runtime_error{fmt::format("calibration failed ({}): {}", solution.failures.front().category, solution.failures.front().message)};
+    if (!solution.failures.empty()) throw BenchFailed{solution.failures.front()};
     return std::move(solution.oscillators);
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 #include <span>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "engines/engine.hpp"
@@ -7,6 +9,16 @@
 #include "substrates/substrate.hpp"
 
 namespace entrain::study {
+
+/// A bench that could not be simulated.
+class BenchFailed : public std::runtime_error {
+ public:
+    explicit BenchFailed(const problem::Failure& failure);
+    [[nodiscard]] const std::string& category() const { return category_; }
+
+ private:
+    std::string category_;
+};
 
 /// Where single cells of a substrate are measured. References must outlive it.
 struct Bench {
@@ -17,7 +29,7 @@ struct Bench {
     substrates::Estimate estimate;
 
     /// Simulates cells for `time_s` with steps of a period of `reference_hz` over `points`, keeping the waveforms of the last `recorded_periods`.
-    /// std::runtime_error with the simulator's words if that fails, Interrupted.
+    /// BenchFailed with the simulator's words, Interrupted.
     [[nodiscard]] std::vector<problem::OscillatorSolution> simulate(std::span<const substrates::BenchCell> cells, double reference_hz, int points,
                                                                     const problem::Calibration& calibration, double time_s,
                                                                     int recorded_periods = 0) const;
