@@ -45,28 +45,6 @@ problem::CircuitProblem two_netlists() {
     return problem;
 }
 
-void expect_same(const problem::Solution& a, const problem::Solution& b) {
-    ASSERT_EQ(a.oscillators.size(), b.oscillators.size());
-    for (std::size_t i = 0; i < a.oscillators.size(); ++i) {
-        const auto& x = a.oscillators[i];
-        const auto& y = b.oscillators[i];
-        EXPECT_EQ(x.stop, y.stop);
-        EXPECT_EQ(x.phase, y.phase);
-        EXPECT_EQ(x.state, y.state);
-        EXPECT_EQ(x.stop_time, y.stop_time);
-        EXPECT_EQ(x.amplitude, y.amplitude);
-        EXPECT_EQ(x.mean_power, y.mean_power);
-        EXPECT_EQ(x.frequency_difference, y.frequency_difference);
-        EXPECT_EQ(x.settling_time, y.settling_time);
-        EXPECT_EQ(x.deformation, y.deformation);
-        EXPECT_TRUE(std::ranges::equal(x.trajectory.times(), y.trajectory.times()));
-        EXPECT_TRUE(std::ranges::equal(x.trajectory.energies(), y.trajectory.energies()));
-        for (std::size_t k = 0; k < x.trajectory.size(); ++k) ASSERT_EQ(x.trajectory.phase(k), y.trajectory.phase(k));
-    }
-    EXPECT_EQ(a.cost.points, b.cost.points);
-    EXPECT_EQ(a.cost.simulated_periods, b.cost.simulated_periods);
-}
-
 TEST_F(CheckpointsTest, FinishedNetlistsAreNotSimulatedAgainAndChangeNoBit) {
     problem::CircuitProblem problem = two_netlists();
     problem.phase_terms = {{2, 0.1, 0.3}};
@@ -76,13 +54,13 @@ TEST_F(CheckpointsTest, FinishedNetlistsAreNotSimulatedAgainAndChangeNoBit) {
     ASSERT_EQ(files().size(), 2U);
     const auto second = create()->solve(problem, run());
     EXPECT_EQ(second.cost.cpu_s, 0.0);  // no worker simulated anything
-    expect_same(undisturbed, first);
-    expect_same(undisturbed, second);
+    testing::expect_same(undisturbed, first);
+    testing::expect_same(undisturbed, second);
 
     fs::remove(files().front());
     const auto third = create()->solve(problem, run());
     EXPECT_GT(third.cost.cpu_s, 0.0);
-    expect_same(undisturbed, third);
+    testing::expect_same(undisturbed, third);
     EXPECT_EQ(files().size(), 2U);
 }
 
@@ -91,7 +69,7 @@ TEST_F(CheckpointsTest, LongTrajectoriesComeBackAsTheyWereDecimated) {
     problem.fixed_time = 9001 / problem.reference_hz;  // more than twice the capacity of a trajectory
     const auto first = create()->solve(problem, run());
     ASSERT_LE(first.oscillators[0].trajectory.size(), problem::Trajectory::capacity);
-    expect_same(first, create()->solve(problem, run()));
+    testing::expect_same(first, create()->solve(problem, run()));
 }
 
 TEST_F(CheckpointsTest, DamagedFilesAreNotUsed) {

@@ -196,28 +196,13 @@ TEST(NgspiceEngine, TellsUnlockedDeadAndSlowOscillatorsApart) {
 /// Six oscillators in three netlists.
 problem::CircuitProblem several() { return testing::driven_tanks({0.1, 0.9, 1.7, 2.5, -2.0, -1.2}, 0.2); }
 
-void expect_same(const problem::Solution& a, const problem::Solution& b) {
-    ASSERT_EQ(a.oscillators.size(), b.oscillators.size());
-    for (std::size_t i = 0; i < a.oscillators.size(); ++i) {
-        const auto& x = a.oscillators[i];
-        const auto& y = b.oscillators[i];
-        EXPECT_EQ(x.stop, y.stop);
-        EXPECT_EQ(x.phase, y.phase);
-        EXPECT_EQ(x.stop_time, y.stop_time);
-        EXPECT_EQ(x.mean_power, y.mean_power);
-        EXPECT_TRUE(std::ranges::equal(x.trajectory.times(), y.trajectory.times()));
-        EXPECT_TRUE(std::ranges::equal(x.trajectory.energies(), y.trajectory.energies()));
-    }
-    EXPECT_EQ(a.cost.points, b.cost.points);
-}
-
 TEST(NgspiceEngine, NumberOfJobsChangesNoBit) {
     const auto engine = engine_with("oscillators_per_netlist", 2);
     RunOptions two;
     two.jobs = 2;
     const auto one_job = engine->solve(several(), {});
     expect_no_failures(one_job);
-    expect_same(one_job, engine->solve(several(), two));
+    testing::expect_same(one_job, engine->solve(several(), two));
     EXPECT_EQ(engine->estimate(several(), {}).netlists, 3);
 }
 
@@ -238,7 +223,7 @@ TEST(NgspiceEngine, KilledWorkerCostsOneRetry) {
     killer.join();
     EXPECT_GE(kills, 1);
     expect_no_failures(disturbed);
-    expect_same(undisturbed, disturbed);
+    testing::expect_same(undisturbed, disturbed);
 }
 
 TEST(NgspiceEngine, FailedNetlistIsNamedAndTheOthersGoOn) {

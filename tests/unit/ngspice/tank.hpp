@@ -1,4 +1,7 @@
 #pragma once
+#include <gtest/gtest.h>
+
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <numbers>
@@ -7,6 +10,7 @@
 
 #include "core/quantity.hpp"
 #include "problem/problem.hpp"
+#include "problem/solution.hpp"
 
 namespace entrain::engines::ngspice::testing {
 
@@ -63,6 +67,29 @@ inline problem::CircuitProblem driven_tanks(const std::vector<double>& angles, d
     problem.rule.rate = Eigen::VectorXd::Constant(n, share * tank_rate);
     problem.rule.max_time = Eigen::VectorXd::Constant(n, 20.0 / (share * tank_rate));
     return problem;
+}
+
+/// Every number of two solutions is the same, bit for bit.
+inline void expect_same(const problem::Solution& a, const problem::Solution& b) {
+    ASSERT_EQ(a.oscillators.size(), b.oscillators.size());
+    for (std::size_t i = 0; i < a.oscillators.size(); ++i) {
+        const auto& x = a.oscillators[i];
+        const auto& y = b.oscillators[i];
+        EXPECT_EQ(x.stop, y.stop);
+        EXPECT_EQ(x.phase, y.phase);
+        EXPECT_EQ(x.state, y.state);
+        EXPECT_EQ(x.stop_time, y.stop_time);
+        EXPECT_EQ(x.amplitude, y.amplitude);
+        EXPECT_EQ(x.mean_power, y.mean_power);
+        EXPECT_EQ(x.frequency_difference, y.frequency_difference);
+        EXPECT_EQ(x.settling_time, y.settling_time);
+        EXPECT_EQ(x.deformation, y.deformation);
+        EXPECT_TRUE(std::ranges::equal(x.trajectory.times(), y.trajectory.times()));
+        EXPECT_TRUE(std::ranges::equal(x.trajectory.energies(), y.trajectory.energies()));
+        for (std::size_t k = 0; k < x.trajectory.size(); ++k) ASSERT_EQ(x.trajectory.phase(k), y.trajectory.phase(k));
+    }
+    EXPECT_EQ(a.cost.points, b.cost.points);
+    EXPECT_EQ(a.cost.simulated_periods, b.cost.simulated_periods);
 }
 
 }  // namespace entrain::engines::ngspice::testing
