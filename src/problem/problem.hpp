@@ -29,11 +29,13 @@ struct ExactProblem {
 /// angle x from the phase turns it at |H| sin(x) (1 + s)/(1 + s cos(x)), s its softening: the injected current adds cos(x) of itself to the current
 /// that sustains the oscillation, the amplitude follows, and what it turns grows. Quasi-static: amplitudes follow faster than phases.
 struct PhaseProblem {
-    network::OscillatorNetwork network;  ///< weights as fractions of full scale (ideal: as given)
-    Eigen::VectorXd coupling_rate;       ///< [N] [rad/s] per unit weight
-    Eigen::VectorXd softening;           ///< [N] in [0, 1), d = 2: see dynamics; empty = 0
-    Eigen::VectorXd detuning;            ///< [N] [rad/s]; stands for network.detuning, which is not used
-    Eigen::VectorXd raw_shift;           ///< [N] [rad] as in ExactProblem
+    network::OscillatorNetwork network;     ///< weights as fractions of full scale (ideal: as given)
+    Eigen::VectorXd coupling_rate;          ///< [N] [rad/s] per unit weight
+    Eigen::VectorXd softening;              ///< [N] in [0, 1), d = 2: see dynamics; empty = 0
+    Eigen::VectorXd detuning;               ///< [N] [rad/s]; stands for network.detuning, which is not used
+    Eigen::VectorXd raw_shift;              ///< [N] [rad] as in ExactProblem
+    Eigen::VectorXd diffusion;              ///< [N] [rad^2/s] d = 2: of the phase, var[theta(t) - theta(0)] = D t without drive; empty = no noise
+    std::vector<std::uint64_t> noise_seed;  ///< [N] with diffusion: of each oscillator's random stream
     SettlingRule rule;
 };
 
@@ -78,15 +80,26 @@ struct PhaseTerm {
     double reference = 0.0;  ///< [rad] the bracket's value in the free cell
 };
 
+/// Test benches: a triangular pulse of current between two pins of a cell.
+struct Kick {
+    double charge = 0.0;     ///< [C] physical, that flows into `plus`
+    double time = 0.0;       ///< [s] of its peak, after time 0 of the run
+    double half_base = 0.0;  ///< [s]
+    std::string plus;        ///< pin; "0" is ground
+    std::string minus;
+};
+
 /// One oscillator in the circuit.
 struct Cell {
     network::TokenId id;
     std::vector<Parameter> parameters;  ///< of the instance: device deviations and initial conditions that preset the start phase
     std::complex<double> injection;     ///< [A] phasor of the summed anchor currents, of cos(w t + arg): what a full crossbar would inject
-    double clock_shift = 0.0;           ///< [rad] by which the phase of this cell's clock runs ahead: see CircuitProblem::warm_up_periods
-    double drive_offset_hz = 0.0;       ///< test benches: this cell's injection is off the reference frequency by this much
-    double noise_density = 0.0;         ///< [A^2/Hz] one-sided density of white current noise at the injection pins
-    std::uint64_t noise_seed = 0;       ///< of its random stream, one deviate per time step
+    std::vector<std::complex<double>> injection_harmonics;  ///< [A] phasors of harmonics 2, 3, ... of the injected current
+    std::vector<Kick> kicks;                                ///< test benches
+    double clock_shift = 0.0;      ///< [rad] by which the phase of this cell's clock runs ahead: see CircuitProblem::warm_up_periods
+    double drive_offset_hz = 0.0;  ///< test benches: this cell's injection is off the reference frequency by this much
+    double noise_density = 0.0;    ///< [A^2/Hz] one-sided density of white current noise at the injection pins
+    std::uint64_t noise_seed = 0;  ///< of its random stream, one deviate per time step
 };
 
 /// How anchors act on cells.

@@ -49,7 +49,7 @@ problem::ExactProblem exact_problem(const problem::Instance& instance, const pro
 problem::PhaseProblem phase_problem(const problem::Instance& instance, const problem::SettlingRule& rule) {
     Eigen::VectorXd softening(instance.network.size());
     for (Eigen::Index i = 0; i < softening.size(); ++i) softening(i) = problem::softening_at(instance.calibration, instance.drive.row(i).norm());
-    return {instance.network, instance.coupling_rate, softening, instance.detuning, instance.nominal_raw_shift, rule};
+    return {instance.network, instance.coupling_rate, softening, instance.detuning, instance.nominal_raw_shift, {}, {}, rule};
 }
 
 }  // namespace entrain::substrates
