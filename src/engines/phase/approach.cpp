@@ -118,6 +118,7 @@ double Approach::angle(double when) const {
 
 problem::Trajectory Approach::trajectory(double start_phase, double until) const {
     problem::Trajectory log;
+    log.reserve(nodes().size() + 1);
     log.append(0.0, {&start_phase, 1});
     if (start_distance_ == 0.0) return log;
     const bool centred = half_gap_cosine_ == 0.0;
