@@ -3,12 +3,14 @@
 #include <cmath>
 #include <ctime>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
+#include "closed_form/approach.hpp"
+#include "closed_form/transient.hpp"
 #include "core/quantity.hpp"
 #include "engines/exact/plugin.hpp"
-#include "engines/exact/transient.hpp"
 #include "problem/problem.hpp"
 #include "problem/solution.hpp"
 
@@ -16,6 +18,8 @@ namespace entrain::engines::exact {
 
 namespace {
 
+using closed_form::Approach;
+using closed_form::Transient;
 using problem::ExactProblem;
 using problem::OscillatorSolution;
 using problem::Stop;
@@ -57,7 +61,7 @@ Circle circle_of(const Eigen::VectorXd& drive, double raw_shift, const Eigen::Ve
 }
 
 /// Samples from 0 to `end`, dense where the motion is fast. d = 2: the unwrapped phase, counted from the start state's in (-pi, pi]; else the state.
-problem::Trajectory log(const Transient& transient, const Circle& circle, double start_phase, double end) {
+problem::Trajectory log(const Transient& transient, const std::optional<Approach>& approach, const Circle& circle, double start_phase, double end) {
     const auto d = static_cast<int>(circle.along.size());
     problem::Trajectory trajectory{d == 2 ? 1 : d};
     const auto append = [&](double time, double angle) {
@@ -69,6 +73,10 @@ problem::Trajectory log(const Transient& transient, const Circle& circle, double
             trajectory.append(time, {state.data(), static_cast<std::size_t>(d)});
         }
     };
+    if (approach && d == 2) {
+        approach->follow(end, append);
+        return trajectory;
+    }
     double time = 0.0;
     double angle = circle.start;
     append(time, angle);
@@ -102,7 +110,11 @@ OscillatorSolution solve_one(const Eigen::VectorXd& drive, double detuning, doub
 
     const Circle circle = circle_of(drive, raw_shift, start);
     const Transient transient{rate, detuning, circle.start};
-    const double settled_at = transient.locked() ? transient.time_to_within(rule.remaining.value()) : std::numeric_limits<double>::infinity();
+    const std::optional<Approach> approach = Approach::from(rate, 0.0, detuning, circle.start);
+    const auto time_to_within = [&](double remaining) {
+        return approach ? approach->time_to_within(remaining) : transient.time_to_within(remaining);
+    };
+    const double settled_at = transient.locked() ? time_to_within(rule.remaining.value()) : std::numeric_limits<double>::infinity();
     if (transient.locked() && !std::isfinite(settled_at) && !std::isfinite(max_time)) return at_rest(start, max_time);
 
     OscillatorSolution solution;
@@ -116,8 +128,8 @@ OscillatorSolution solve_one(const Eigen::VectorXd& drive, double detuning, doub
     } else if (settled_at <= max_time) {
         solution.stop = Stop::settled;
         solution.stop_time = settled_at;
-        solution.settling_time = transient.time_to_within(rule.tolerance.value());
-        log_end = std::min(max_time, transient.time_to_within(log_error / 2.0));
+        solution.settling_time = time_to_within(rule.tolerance.value());
+        log_end = std::min(max_time, time_to_within(log_error / 2.0));
         final_angle = transient.limit();
     } else {
         solution.stop = Stop::time_limit;
@@ -126,7 +138,7 @@ OscillatorSolution solve_one(const Eigen::VectorXd& drive, double detuning, doub
         solution.frequency_difference = transient.speed(final_angle);
     }
     const double start_phase = drive.size() == 2 ? std::atan2(start(1), start(0)) : 0.0;
-    solution.trajectory = log(transient, circle, start_phase, log_end);
+    solution.trajectory = log(transient, approach, circle, start_phase, log_end);
     solution.state = circle.state(final_angle);
     if (drive.size() == 2) solution.phase = start_phase + (final_angle - circle.start);
     return solution;

@@ -1,4 +1,4 @@
-#include "engines/phase/approach.hpp"
+#include "closed_form/approach.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,16 +8,16 @@
 
 #include "core/quantity.hpp"
 
-namespace entrain::engines::phase {
+namespace entrain::closed_form {
 namespace {
 
 constexpr double least_rate_share = 1e-4;     // l/R: below, the two terms of the time are differences of numbers 1e4 times their size
 constexpr double nearest_to_unstable = 1e-9;  // [rad] from there rounding errors decide when the way begins
-constexpr double log_error = 1e-5;            // [rad] of cubics between samples, without softening and detuning
+constexpr double log_error = 8e-6;            // [rad] of cubics between samples without softening and detuning
+constexpr double end_error = 0.07;            // cubics between unevenly spaced samples are off by at most this times h^3 f''' (Catmull-Rom)
 constexpr double longest_step = 0.5;          // [in u] a decay sampled more coarsely is no cubic
-constexpr double longest_way = 0.06;          // [rad] between samples: as long as the steps are without detuning
 constexpr double first_u = 22.0;              // distance to the unstable equilibrium 5e-10 rad
-constexpr double last_u = -18.0;              // distance to the equilibrium 3e-8 rad: constant after it
+constexpr double last_u = -14.0;              // distance to the equilibrium 1.7e-6 rad: constant after it
 
 /// Places at which every trajectory is sampled, in u, and what they are without detuning (g = pi).
 struct Node {
@@ -35,8 +35,7 @@ std::vector<Node> make_nodes() {
         const double x = 2.0 * std::atan(std::exp(u));
         nodes.push_back({u, std::exp(u), x, 0.5 * std::log1p(std::exp(2.0 * u))});
         const double sine = std::sin(x);
-        // Catmull-Rom between unevenly spaced samples is off by at most 0.07 h^3 f'''.
-        u -= std::min(longest_step, std::cbrt(log_error / (0.07 * sine * (1.0 - 0.5 * sine * sine))));
+        u -= std::min(longest_step, std::cbrt(log_error / (end_error * sine * (1.0 - 0.5 * sine * sine))));
     }
     return nodes;
 }
@@ -116,11 +115,18 @@ double Approach::angle(double when) const {
     return start_ + side_ * (start_distance_ - place(std::exp(later)).distance);
 }
 
-problem::Trajectory Approach::trajectory(double start_phase, double until) const {
-    problem::Trajectory log;
-    log.reserve(nodes().size() + 1);
-    log.append(0.0, {&start_phase, 1});
-    if (start_distance_ == 0.0) return log;
+int Approach::pieces(double step, double distance) const {
+    // dy/dT = w - R sin(y) with y = lean - side d: |third derivative| <= v ((R cos y)^2 + v R), in units of l.
+    const double s = std::sin(0.5 * distance);
+    const double v = 2.0 * s * std::abs(half_gap_sine_ * std::cos(0.5 * distance) - half_gap_cosine_ * s) / half_gap_sine_;
+    const double bend = (half_gap_sine_ * std::cos(distance) - half_gap_cosine_ * std::sin(distance)) / half_gap_sine_;
+    const double third = v * (bend * bend + v / half_gap_sine_);
+    return std::max(1, static_cast<int>(std::ceil(step * std::cbrt(end_error * third / log_error))));
+}
+
+void Approach::follow(double until, const std::function<void(double time, double angle)>& visit) const {
+    visit(0.0, start_);
+    if (start_distance_ == 0.0) return;
     const bool centred = half_gap_cosine_ == 0.0;
     const auto& all = nodes();
     const auto begin = std::partition_point(all.begin(), all.end(), [&](const Node& n) { return n.u >= start_u_; });
@@ -129,23 +135,19 @@ problem::Trajectory Approach::trajectory(double start_phase, double until) const
     double last_time = 0.0;
     for (auto node = begin; node != all.end(); ++node) {
         const Place at = centred ? Place{node->distance, node->log_norm} : place(node->exp_u);
-        // Next to the edge of the lock range much of the way is gone within one step of u.
-        const int parts = centred ? 1 : static_cast<int>(std::ceil((last_distance - at.distance) / longest_way));
+        const int parts = centred ? 1 : pieces(last_u - node->u, std::max(last_distance, at.distance));
         for (int part = 1; part <= parts; ++part) {
             const double u = part == parts ? node->u : last_u + (node->u - last_u) * part / parts;
             const Place here = part == parts ? at : place(std::exp(u));
             const double now = time(u, here);
             if (!(now > last_time)) continue;  // next to the start
-            const bool beyond = now >= until;
-            const double phase = start_phase + (beyond ? angle(until) - start_ : side_ * (start_distance_ - here.distance));
-            log.append(beyond ? until : now, {&phase, 1});
-            if (beyond) return log;
+            if (now >= until) return visit(until, angle(until));
+            visit(now, start_ + side_ * (start_distance_ - here.distance));
             last_time = now;
         }
         last_u = node->u;
         last_distance = at.distance;
     }
-    return log;
 }
 
-}  // namespace entrain::engines::phase
+}  // namespace entrain::closed_form

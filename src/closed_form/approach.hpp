@@ -1,10 +1,8 @@
 #pragma once
-#include <cstddef>
+#include <functional>
 #include <optional>
 
-#include "problem/trajectory.hpp"
-
-namespace entrain::engines::phase {
+namespace entrain::closed_form {
 
 /// One oscillator under a constant pull, on its way to its equilibrium, in closed form. With x the angle from the pull to the phase,
 ///     dx/dt = w - (1 + s) r sin(x)/(1 + s cos(x))                                        (PhaseProblem: rate r, softening s, detuning w)
@@ -29,8 +27,9 @@ class Approach {
     /// Angle [rad] from the pull at a time > 0, unwrapped.
     [[nodiscard]] double angle(double time) const;
 
-    /// Phases from 0 to `until`, counted from `start_phase` at the start: some 100 samples, so that a Trajectory is within 5e-5 rad between them.
-    [[nodiscard]] problem::Trajectory trajectory(double start_phase, double until) const;
+    /// Visits (time, angle from the pull) from the start to `until`: some 100 samples, so close that cubics between them (Trajectory) are within 1e-5
+    /// rad; constant after the last.
+    void follow(double until, const std::function<void(double time, double angle)>& visit) const;
 
  private:
     Approach() = default;
@@ -40,6 +39,8 @@ class Approach {
         double log_norm;  ///< ln(N), N^2 = 1 + 2 e^u cos(g/2) + e^(2u): sin(d/2) = e^u sin(g/2)/N, sin((g - d)/2) = sin(g/2)/N
     };
     [[nodiscard]] Place place(double exp_u) const;
+    /// Into how many parts a step in u down to or from this distance is cut, so that cubics follow it.
+    [[nodiscard]] int pieces(double step, double distance) const;
     [[nodiscard]] double time(double u, const Place& place) const;
 
     double start_ = 0.0;
@@ -54,4 +55,4 @@ class Approach {
     double per_log_norm_ = 0.0;  ///< 2 q
 };
 
-}  // namespace entrain::engines::phase
+}  // namespace entrain::closed_form
