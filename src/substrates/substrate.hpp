@@ -78,8 +78,8 @@ struct BenchCell {
     double start_phase = 0.0;    ///< [rad]
     std::complex<double> drive;  ///< fraction of full scale
     double drive_offset_hz = 0.0;
-    std::vector<std::complex<double>> drive_harmonics;  ///< 2, 3, ... of the drive, as fractions of full scale
-    std::vector<problem::Kick> kicks;
+    std::vector<std::complex<double>> drive_harmonics{};  ///< 2, 3, ... of the drive, as fractions of full scale
+    std::vector<problem::Kick> kicks{};
 };
 
 /// Rough figures before anything is measured: first guess of the calibration, durations of its runs. From formulas, not from simulation; NaN where no
