@@ -202,6 +202,9 @@ problem::CircuitProblem CellArray::bench(std::span<const BenchCell> cells, doubl
         problem::Cell cell = oscillator(bench.start_phase, 0.0, bench.drive, calibration);
         cell.id.token = static_cast<std::int32_t>(circuit.cells.size());
         cell.drive_offset_hz = bench.drive_offset_hz;
+        for (const std::complex<double>& harmonic : bench.drive_harmonics)
+            cell.injection_harmonics.push_back(full_scale_current(calibration) * harmonic);
+        cell.kicks = bench.kicks;
         circuit.cells.push_back(std::move(cell));
     }
     return circuit;
