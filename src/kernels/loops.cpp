@@ -3,6 +3,13 @@
 // everything else is in an unnamed namespace.
 #include "kernels/loops.hpp"
 
+#if defined(__x86_64__)
+#include <immintrin.h>  // its functions are always inlined
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // of deliberately undefined vectors in immintrin.h (GCC bug 105593)
+#endif
+
 namespace entrain::kernels {
 namespace {
 
@@ -33,41 +40,49 @@ typedef double PairAnywhere __attribute__((vector_size(2 * sizeof(double)), alig
 
 inline Vector load(const double* p) { return *reinterpret_cast<const Anywhere*>(p); }
 inline Vector load_aligned(const double* p) { return *reinterpret_cast<const Vector*>(p); }
-inline void store(double* p, Vector v) { *reinterpret_cast<Anywhere*>(p) = v; }
-inline Vector all(double number) {
-    Vector v;
-    for (size_t i = 0; i < width; ++i) v[i] = number;
+/// For a number of two products: left alone, the compiler makes it an operand in memory of both and loads it twice.
+inline Vector load_once(const double* p) {
+    Vector v = load_aligned(p);
+#if defined(__AVX512F__)
+    __asm__("" : "+v"(v));
+#elif defined(__x86_64__)
+    __asm__("" : "+x"(v));
+#endif
     return v;
 }
+inline void store(double* p, Vector v) { *reinterpret_cast<Anywhere*>(p) = v; }
+inline Vector all(double number) { return number - Vector{}; }
 inline Bits bits(Vector v) { return reinterpret_cast<Bits>(v); }
 inline Vector number(Bits b) { return reinterpret_cast<Vector>(b); }
 inline Vector magnitude(Vector v) { return number(bits(v) & 0x7fffffffffffffff); }
 inline Vector larger(Vector a, Vector b) { return a < b ? b : a; }  // a if it is NaN
 inline Vector smaller(Vector a, Vector b) { return b < a ? b : a; }
 
-/// The last, incomplete vector of an array.
-inline Vector load_part(const double* p, size_t count) {
-    Vector v{};
-    for (size_t i = 0; i < width; ++i)
-        if (i < count) v[i] = p[i];
-    return v;
-}
-inline void store_part(double* p, Vector v, size_t count) {
-    for (size_t i = 0; i < width; ++i)
-        if (i < count) p[i] = v[i];
-}
+// The last, incomplete vector of an array, 0 < count < width; and square roots, which the compiler does not make of loops over lanes.
+#if defined(__AVX512F__)
+inline __mmask8 first(size_t count) { return static_cast<__mmask8>((1U << count) - 1U); }
+inline Vector load_part(const double* p, size_t count) { return _mm512_maskz_loadu_pd(first(count), p); }
+inline void store_part(double* p, Vector v, size_t count) { _mm512_mask_storeu_pd(p, first(count), v); }
+inline Vector root(Vector v) { return _mm512_sqrt_pd(v); }
+#elif defined(__AVX__)
+inline __m256i first(size_t count) { return reinterpret_cast<__m256i>(Bits{0, 1, 2, 3} < static_cast<std::int64_t>(count)); }
+inline Vector load_part(const double* p, size_t count) { return _mm256_maskload_pd(p, first(count)); }
+inline void store_part(double* p, Vector v, size_t count) { _mm256_maskstore_pd(p, first(count), v); }
+inline Vector root(Vector v) { return _mm256_sqrt_pd(v); }
+#else
+inline Vector load_part(const double* p, size_t /*count*/) { return Vector{p[0], 0.0}; }
+inline void store_part(double* p, Vector v, size_t /*count*/) { p[0] = v[0]; }
+#if defined(__x86_64__)
+inline Vector root(Vector v) { return _mm_sqrt_pd(v); }
+#else
+inline Vector root(Vector v) { return Vector{__builtin_sqrt(v[0]), __builtin_sqrt(v[1])}; }
+#endif
+#endif
 inline void store_rows(double* p, Vector v, size_t count) { count >= width ? store(p, v) : store_part(p, v, count); }
 
-inline Vector root(Vector v) {
-    alignas(64) double numbers[width];
-    *reinterpret_cast<Vector*>(numbers) = v;
-    for (size_t i = 0; i < width; ++i) numbers[i] = __builtin_sqrt(numbers[i]);
-    return *reinterpret_cast<Vector*>(numbers);
-}
-
 inline double sum(Vector v) {
-    double total = 0.0;
-    for (size_t i = 0; i < width; ++i) total += v[i];
+    double total = v[0];
+    for (size_t i = 1; i < width; ++i) total += v[i];
     return total;
 }
 
@@ -175,18 +190,21 @@ inline size_t panel_height(const PanelShape& shape, size_t panel) {
 
 template <size_t height>
 void dense_panel(const double* panel, size_t columns, const double* re, const double* im, Vector* sums) {
-    Vector of_re[height] = {};
-    Vector of_im[height] = {};
+    Vector of_re[height];
+    Vector of_im[height];
+#pragma GCC unroll 16
+    for (size_t v = 0; v < height; ++v) of_re[v] = of_im[v] = Vector{};
     for (size_t j = 0; j < columns; ++j, panel += height * width) {
         const Vector x = all(re[j]);
         const Vector y = all(im[j]);
 #pragma GCC unroll 16
         for (size_t v = 0; v < height; ++v) {
-            const Vector a = load_aligned(panel + v * width);
+            const Vector a = load_once(panel + v * width);
             of_re[v] += a * x;
             of_im[v] += a * y;
         }
     }
+#pragma GCC unroll 16
     for (size_t v = 0; v < height; ++v) {
         sums[v] = of_re[v];
         sums[height + v] = of_im[v];
@@ -195,21 +213,24 @@ void dense_panel(const double* panel, size_t columns, const double* re, const do
 
 template <size_t height>
 void dense_complex_panel(const double* panel, size_t columns, const double* re, const double* im, Vector* sums) {
-    Vector of_re[height] = {};
-    Vector of_im[height] = {};
+    Vector of_re[height];
+    Vector of_im[height];
+#pragma GCC unroll 16
+    for (size_t v = 0; v < height; ++v) of_re[v] = of_im[v] = Vector{};
     for (size_t j = 0; 2 * j < columns; ++j, panel += 2 * height * width) {
         const Vector x = all(re[j]);
         const Vector y = all(im[j]);
 #pragma GCC unroll 16
         for (size_t v = 0; v < height; ++v) {
-            const Vector a = load_aligned(panel + v * width);
-            const Vector b = load_aligned(panel + (height + v) * width);
+            const Vector a = load_once(panel + v * width);
+            const Vector b = load_once(panel + (height + v) * width);
             of_re[v] += a * x;
             of_im[v] += a * y;
             of_re[v] -= b * y;
             of_im[v] += b * x;
         }
     }
+#pragma GCC unroll 16
     for (size_t v = 0; v < height; ++v) {
         sums[v] = of_re[v];
         sums[height + v] = of_im[v];
@@ -336,7 +357,9 @@ void turn(size_t n, const double* turn_re, const double* turn_im, double* re, do
 }
 
 double read(size_t n, const double* numbers) {
-    Vector sums[16] = {};
+    Vector sums[16];
+#pragma GCC unroll 16
+    for (Vector& s : sums) s = Vector{};
     for (const double* end = numbers + n; numbers < end; numbers += 16 * width)
 #pragma GCC unroll 16
         for (size_t v = 0; v < 16; ++v) sums[v] += load_aligned(numbers + v * width);
@@ -514,7 +537,11 @@ void pack(const PanelShape& shape, const Rows& matrix, double* panels) {
 /// Products of a panel with `keys` rows: out[j][lane].
 template <size_t height, size_t keys>
 inline void tile(const double* panel, size_t depth, const double* rows, size_t stride, double* out, size_t out_stride) {
-    Vector sums[keys][height] = {};
+    Vector sums[keys][height];
+#pragma GCC unroll 8
+    for (size_t j = 0; j < keys; ++j)
+#pragma GCC unroll 8
+        for (size_t v = 0; v < height; ++v) sums[j][v] = Vector{};
     for (size_t c = 0; c < depth; ++c, panel += height * width) {
         Vector a[height];
 #pragma GCC unroll 8
