@@ -78,6 +78,7 @@ inline Vector root(Vector v) { return _mm_sqrt_pd(v); }
 inline Vector root(Vector v) { return Vector{__builtin_sqrt(v[0]), __builtin_sqrt(v[1])}; }
 #endif
 #endif
+inline Vector load_rows(const double* p, size_t count) { return count >= width ? load(p) : load_part(p, count); }
 inline void store_rows(double* p, Vector v, size_t count) { count >= width ? store(p, v) : store_part(p, v, count); }
 
 inline double sum(Vector v) {
@@ -412,7 +413,7 @@ inline Planar planar(Vector fx, Vector fy, Vector w, Vector t, Vector x, Vector 
     const auto late = locked & (u > 0.5);
     const Vector c = late ? all(1.0) : (locked ? 2.0 + expm1 : turned.cosine);
     const Vector s = late ? inverse : inverse * (locked ? -expm1 : turned.sine);
-    const Vector remaining = late ? 1.0 + expm1 : Vector{};
+    const Vector remaining = late ? e.scale + e.scale * e.fraction : Vector{};
 
     const Vector px = c * x;
     const Vector py = c * y;
@@ -470,9 +471,8 @@ void sphere_states(size_t n, size_t d, const double* drive, const double* time, 
             for (; k < d; ++k) total += h[k] * h[k];
             squares[i] = total;
         }
-        const auto driven = squares > 0.0;
         const Vector length = root(squares);
-        const Vector inverse = driven ? 1.0 / length : Vector{};
+        Vector inverse = squares > 0.0 ? 1.0 / length : Vector{};
         // |x0 + u|^2 and |x0 - u|^2 are 2 (1 + c) and 2 (1 - c) without the cancellation of 1 + c near the point opposite to the drive.
         Vector plus{};
         Vector minus{};
@@ -502,10 +502,13 @@ void sphere_states(size_t n, size_t d, const double* drive, const double* time, 
         }
         const Vector a = 0.5 * plus;
         const Vector b = 0.5 * minus;
-        const Vector e = exponential_of(-smaller(length * load_part(time + first, rows), all(300.0)));  // as in planar()
+        const Vector e = exponential_of(-smaller(length * load_rows(time + first, rows), all(300.0)));  // as in planar()
         const Vector scale = 1.0 / (a + b * e * e);
-        const Vector of_sum = driven ? 2.0 * e * scale : all(1.0);  // of x0 + u
-        const Vector of_drive = driven ? (a - b * e * e - 2.0 * a * e) * scale * inverse : Vector{};
+        // Opposite to the drive within its rounding to a unit vector, 2 units in the last place: where it would go is not known, and it stays.
+        const auto moves = (squares > 0.0) & (plus > 2e-31);
+        inverse = moves ? inverse : Vector{};
+        const Vector of_sum = moves ? 2.0 * e * scale : all(1.0);  // of x0 + u
+        const Vector of_drive = (a - b * e * e - 2.0 * a * e) * scale * inverse;
         for (size_t i = 0; i < rows; ++i) {
             const double* h = drive + (first + i) * d;
             const double* x = start + (first + i) * d;
