@@ -176,6 +176,20 @@ void sincos(size_t n, const double* angle, double* cosine, double* sine) {
     store_part(sine + i, c.sine, n - i);
 }
 
+void sincos_pairs(size_t n, const double* angle, double* pairs) {
+    constexpr size_t block = 64 * width;  // in the nearest cache
+    double cosine[block];
+    double sine[block];
+    for (size_t first = 0; first < n; first += block) {
+        const size_t count = n - first < block ? n - first : block;
+        sincos(count, angle + first, cosine, sine);
+        for (size_t i = 0; i < count; ++i) {
+            pairs[2 * (first + i)] = cosine[i];
+            pairs[2 * (first + i) + 1] = sine[i];
+        }
+    }
+}
+
 void rates(size_t n, const double* cosine, const double* sine, const double* pull_re, const double* pull_im, const double* detuning, double* rate) {
     size_t i = 0;
     for (; i + width <= n; i += width)
@@ -285,68 +299,72 @@ void interleave(size_t n, const double* re, const double* im, double* pairs) {
     }
 }
 
-constexpr size_t entries_ahead = 64;  // about as many as the loads of a random pair in a distant cache take to come
-
-template <class PairOf>
-inline void sparse_rows(const SparseRows& matrix, PairOf pair_of, double* out_re, double* out_im) {
+/// Calls done(i, sum of row i). Two sums for each row, which go on at the same time.
+template <class PairOf, class Done>
+inline void sparse_rows(const SparseRows& matrix, PairOf pair_of, Done done) {
     size_t k = 0;
     for (size_t i = 0; i < matrix.rows; ++i) {
         Pair even{};
         Pair odd{};
         const size_t end = matrix.start[i + 1];
         for (; k + 1 < end; k += 2) {
-            even += matrix.value[k] * pair_of(matrix.column[k]);
-            odd += matrix.value[k + 1] * pair_of(matrix.column[k + 1]);
+            even += matrix.value[k] * pair_of(k);
+            odd += matrix.value[k + 1] * pair_of(k + 1);
         }
         if (k < end) {
-            even += matrix.value[k] * pair_of(matrix.column[k]);
+            even += matrix.value[k] * pair_of(k);
             ++k;
         }
-        const Pair total = even + odd;
-        out_re[i] = total[0];
-        out_im[i] = total[1];
+        done(i, even + odd);
     }
 }
 
-template <class PairOf>
-inline void sparse_complex_rows(const SparseRows& matrix, PairOf pair_of, double* out_re, double* out_im) {
+template <class PairOf, class Done>
+inline void sparse_complex_rows(const SparseRows& matrix, PairOf pair_of, Done done) {
     size_t k = 0;
     for (size_t i = 0; i < matrix.rows; ++i) {
         Pair by_re{};
         Pair by_im{};
         for (; k < matrix.start[i + 1]; ++k) {
-            const Pair x = pair_of(matrix.column[k]);
+            const Pair x = pair_of(k);
             by_re += matrix.value[2 * k] * x;
             by_im += matrix.value[2 * k + 1] * x;
         }
-        out_re[i] = by_re[0] - by_im[1];
-        out_im[i] = by_re[1] + by_im[0];
+        done(i, Pair{by_re[0] - by_im[1], by_re[1] + by_im[0]});
     }
 }
 
+inline auto from_pairs(const SparseRows& matrix, const double* pairs) {
+    return [column = matrix.column, pairs](size_t k) -> Pair {
+        __builtin_prefetch(pairs + 2 * static_cast<size_t>(column[k + entries_ahead]));
+        return *reinterpret_cast<const PairAnywhere*>(pairs + 2 * static_cast<size_t>(column[k]));
+    };
+}
+inline auto from_arrays(const SparseRows& matrix, const double* re, const double* im) {
+    return [column = matrix.column, re, im](size_t k) -> Pair { return Pair{re[column[k]], im[column[k]]}; };
+}
+inline auto into_arrays(double* re, double* im) {
+    return [re, im](size_t i, Pair total) {
+        re[i] = total[0];
+        im[i] = total[1];
+    };
+}
+
 void sparse(const SparseRows& matrix, const double* pairs, double* out_re, double* out_im) {
-    sparse_rows(
-        matrix, [=](size_t j) -> Pair { return *reinterpret_cast<const PairAnywhere*>(pairs + 2 * j); }, out_re, out_im);
+    sparse_rows(matrix, from_pairs(matrix, pairs), into_arrays(out_re, out_im));
 }
 void sparse_complex(const SparseRows& matrix, const double* pairs, double* out_re, double* out_im) {
-    sparse_complex_rows(
-        matrix, [=](size_t j) -> Pair { return *reinterpret_cast<const PairAnywhere*>(pairs + 2 * j); }, out_re, out_im);
+    sparse_complex_rows(matrix, from_pairs(matrix, pairs), into_arrays(out_re, out_im));
+}
+void sparse_rates(const SparseRows& matrix, const double* pairs, const double* detuning, double* rate) {
+    sparse_rows(matrix, from_pairs(matrix, pairs),
+                [=](size_t i, Pair total) { rate[i] = detuning[i] + total[1] * pairs[2 * i] - total[0] * pairs[2 * i + 1]; });
 }
 void sparse_apart(const SparseRows& matrix, const double* re, const double* im, double* out_re, double* out_im) {
-    sparse_rows(
-        matrix,
-        [=](size_t j) -> Pair {
-            return Pair{re[j], im[j]};
-        },
-        out_re, out_im);
+    sparse_rows(matrix, from_arrays(matrix, re, im), into_arrays(out_re, out_im));
 }
 void sparse_complex_apart(const SparseRows& matrix, const double* re, const double* im, double* out_re, double* out_im) {
-    sparse_complex_rows(
-        matrix,
-        [=](size_t j) -> Pair {
-            return Pair{re[j], im[j]};
-        },
-        out_re, out_im);
+    sparse_complex_rows(matrix, from_arrays(matrix, re, im), into_arrays(out_re, out_im));
 }
 
 void turn(size_t n, const double* turn_re, const double* turn_im, double* re, double* im) {
@@ -361,9 +379,11 @@ double read(size_t n, const double* numbers) {
     Vector sums[16];
 #pragma GCC unroll 16
     for (Vector& s : sums) s = Vector{};
-    for (const double* end = numbers + n; numbers < end; numbers += 16 * width)
+    const double* const end = numbers + n;
+    for (; numbers + 16 * width <= end; numbers += 16 * width)
 #pragma GCC unroll 16
         for (size_t v = 0; v < 16; ++v) sums[v] += load_aligned(numbers + v * width);
+    for (; numbers < end; numbers += width) sums[0] += load_aligned(numbers);
     Vector total{};
     for (const Vector& s : sums) total += s;
     return sum(total);
@@ -682,12 +702,14 @@ const Loops ENTRAIN_KERNELS_TABLE = {
     .matrix_panel = matrix_panel,
     .score_panel = score_panel,
     .sincos = sincos,
+    .sincos_pairs = sincos_pairs,
     .rates = rates,
     .dense = dense,
     .dense_complex = dense_complex,
     .interleave = interleave,
     .sparse = sparse,
     .sparse_complex = sparse_complex,
+    .sparse_rates = sparse_rates,
     .sparse_apart = sparse_apart,
     .sparse_complex_apart = sparse_complex_apart,
     .turn = turn,

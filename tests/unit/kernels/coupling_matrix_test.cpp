@@ -50,6 +50,15 @@ void expect_product(std::size_t n, const std::vector<Entry>& entries, Instructio
         EXPECT_EQ(y.re[i], 7.0);
         EXPECT_EQ(y.im[i], 7.0);
     }
+
+    const std::vector<double> angle = draw.many(n, -3.0, 3.0);
+    std::vector<double> wanted = draw.many(n, -1.0, 1.0);
+    std::vector<double> rate(n + 8, 7.0);
+    std::vector<double> work(4 * n, 7.0);
+    matrix->rates(angle.data(), wanted.data(), work.data(), rate.data());
+    for (const Entry& e : entries) wanted[e.row] += std::abs(e.value) * std::sin(std::arg(e.value) + angle[e.column] - angle[e.row]);
+    for (std::size_t i = 0; i < n; ++i) EXPECT_NEAR(rate[i], wanted[i], 1e-14 * static_cast<double>(n + 8)) << i << " of " << n;  // weights up to 1.4
+    for (std::size_t i = n; i < n + 8; ++i) EXPECT_EQ(rate[i], 7.0);
 }
 
 std::vector<std::size_t> sizes() {
