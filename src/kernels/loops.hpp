@@ -16,10 +16,13 @@ struct PanelShape {
     std::size_t panels = 0;
 };
 
+/// Products of sparse rows fetch the numbers of this many entries before they need them: what is loaded from a distant cache meanwhile.
+constexpr std::size_t entries_ahead = 32;
+
 struct SparseRows {
     std::size_t rows = 0;
     const std::size_t* start = nullptr;     ///< [rows + 1] into column
-    const std::uint32_t* column = nullptr;  ///< of each entry
+    const std::uint32_t* column = nullptr;  ///< of each entry, and entries_ahead more of any
     const double* value = nullptr;          ///< one number per entry, or (re, im)
 };
 
@@ -52,6 +55,7 @@ struct Loops {
     std::size_t score_panel;   ///< most vectors in a panel of queries
 
     void (*sincos)(std::size_t n, const double* angle, double* cosine, double* sine);
+    void (*sincos_pairs)(std::size_t n, const double* angle, double* pairs);  ///< (cosine, sine) next to each other
     void (*rates)(std::size_t n, const double* cosine, const double* sine, const double* pull_re, const double* pull_im, const double* detuning,
                   double* rate);
 
@@ -61,12 +65,14 @@ struct Loops {
     void (*interleave)(std::size_t n, const double* re, const double* im, double* pairs);
     void (*sparse)(const SparseRows& matrix, const double* pairs, double* out_re, double* out_im);
     void (*sparse_complex)(const SparseRows& matrix, const double* pairs, double* out_re, double* out_im);
-    /// As above from separate arrays, with the same result to the last bit.
+    /// rates() of the product, row by row.
+    void (*sparse_rates)(const SparseRows& matrix, const double* pairs, const double* detuning, double* rate);
+    /// sparse() and sparse_complex() from separate arrays, with the same result to the last bit.
     void (*sparse_apart)(const SparseRows& matrix, const double* re, const double* im, double* out_re, double* out_im);
     void (*sparse_complex_apart)(const SparseRows& matrix, const double* re, const double* im, double* out_re, double* out_im);
     /// (re, im) times (turn_re, turn_im), element by element.
     void (*turn)(std::size_t n, const double* turn_re, const double* turn_im, double* re, double* im);
-    /// Sum of `n` numbers, n a multiple of 16 widths: what reading them once takes.
+    /// Sum of `n` aligned numbers, n a multiple of the width: nothing but reading them once, the limit of a product.
     double (*read)(std::size_t n, const double* numbers);
 
     void (*planar_states)(std::size_t n, const double* drive_x, const double* drive_y, const double* detuning, const double* time,
