@@ -118,6 +118,9 @@ std::string CellArray::calibration_key() const {
     key += fmt::format("reference_current={} {}\n", design_.reference_current(1.0, 1.0), design_.reference_current(1.0, 2.0));
     for (const int order : design_.read_harmonics) key += fmt::format("harmonic={}\n", order);
     key += fmt::format("dialect={} {}\n", design_.dialect.behavior, design_.dialect.geometry_scale);
+    const std::vector<double> probe(port.states.size(), 0.3);  // some state of the cell: densities tell parameters of the noise apart
+    for (const NoiseSource& source : design_.noise.sources)
+        key += fmt::format("noise={} {} {} {} {}\n", source.name, source.plus, source.minus, source.count, source.density(0.1, probe));
     key += design_.netlist;
     return key;
 }
