@@ -146,7 +146,7 @@ inline Vector exponential_of(Vector x) {
     return e.scale + e.scale * e.fraction;
 }
 
-/// 2^x for -1022 <= x <= 0. Taylor series to x^12 for |x| <= 1/2: the next term is 2e-16.
+/// 2^x for -1022 <= x < 1. Taylor series to x^12 for |x| <= 1/2: the next term is 2e-16.
 inline Vector power_of_two(Vector x) {
     constexpr double ln_2 = 0.69314718055994530942;
     constexpr auto term = [](int k) {
@@ -692,11 +692,12 @@ void exponential_drive(const Scores& scores, const PlanarPoints& anchors, double
         [&](const double* s, size_t stride) -> Drive {
             Vector largest = load_aligned(s);
             for (size_t j = 1; j < scores.keys.count; ++j) largest = larger(largest, load_aligned(s + j * stride));
+            const Vector top = to_base_2 * largest;
             Vector total{};
             Vector x{};
             Vector y{};
             for (size_t j = 0; j < scores.keys.count; ++j) {
-                const Vector weight = power_of_two(larger(to_base_2 * (load_aligned(s + j * stride) - largest), all(-1022.0)));
+                const Vector weight = power_of_two(larger(to_base_2 * load_aligned(s + j * stride) - top, all(-1022.0)));
                 total += weight;
                 x += weight * anchors.x[j];
                 y += weight * anchors.y[j];
