@@ -180,7 +180,6 @@ class Sparse final : public CouplingMatrix {
  public:
     Sparse(Compressed rows, std::optional<Turns> turns, const Loops& loops)
         : loops_{loops}, start_{std::move(rows.start)}, column_{std::move(rows.column)}, complex_{!turns}, pairs_{2 * (start_.size() - 1)} {
-        column_.resize(column_.size() + entries_ahead);
         value_ = AlignedArray{(complex_ ? 2 : 1) * rows.value.size()};
         double* next = value_.data();
         for (const std::complex<double>& v : rows.value) {
@@ -211,7 +210,7 @@ class Sparse final : public CouplingMatrix {
     }
     [[nodiscard]] std::size_t size() const override { return start_.size() - 1; }
     [[nodiscard]] std::size_t bytes() const override {
-        return start_.size() * sizeof(std::size_t) + (column_.size() - entries_ahead) * sizeof(std::uint32_t) + value_.bytes() + turns_.bytes();
+        return start_.size() * sizeof(std::size_t) + column_.size() * sizeof(std::uint32_t) + value_.bytes() + turns_.bytes();
     }
     [[nodiscard]] std::span<const double> stored() const override { return {value_.data(), value_.size()}; }
 

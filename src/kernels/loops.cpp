@@ -105,18 +105,16 @@ inline Circular circular(Vector x) {
     const Vector shifted = x * 0x1.45f306dc9c883p-1 + to_integer;
     const Vector multiple = shifted - to_integer;
     const Vector r = ((x - multiple * part_1) - multiple * part_2) - multiple * part_3;
+    // Coefficients of fdlibm's __kernel_sin and __kernel_cos (Sun Microsystems 1993), |r| <= pi/4; in pairs, which wait less for each other than one
+    // after the other.
     const Vector z = r * r;
-    // Coefficients of fdlibm's __kernel_sin and __kernel_cos (Sun Microsystems 1993), |r| <= pi/4.
-    const Vector s = r + r * z *
-                             (-1.66666666666666324348e-01 +
-                              z * (8.33333333332248946124e-03 +
-                                   z * (-1.98412698298579493134e-04 +
-                                        z * (2.75573137070700676789e-06 + z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)))));
-    const Vector c =
-        1.0 + z * (-0.5 + z * (4.16666666666666019037e-02 +
-                               z * (-1.38888888888741095749e-03 +
-                                    z * (2.48015872894767294178e-05 +
-                                         z * (-2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))))));
+    const Vector zz = z * z;
+    const Vector s = r + (r * z) * ((-1.66666666666666324348e-01 + z * 8.33333333332248946124e-03) +
+                                    zz * ((-1.98412698298579493134e-04 + z * 2.75573137070700676789e-06) +
+                                          zz * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)));
+    const Vector c = (1.0 - 0.5 * z) + zz * ((4.16666666666666019037e-02 + z * -1.38888888888741095749e-03) +
+                                             zz * ((2.48015872894767294178e-05 + z * -2.75573143513906633035e-07) +
+                                                   zz * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11)));
     const Bits quadrant = bits(shifted);
     const auto odd = (quadrant & 1) != 0;
     const Vector sine = odd ? c : s;
@@ -146,6 +144,24 @@ inline Exponential exponential(Vector x) {
 inline Vector exponential_of(Vector x) {
     const Exponential e = exponential(larger(x, all(-708.0)));
     return e.scale + e.scale * e.fraction;
+}
+
+/// 2^x for -1022 <= x < 1. Taylor series to x^12 for |x| <= 1/2: the next term is 2e-16.
+inline Vector power_of_two(Vector x) {
+    constexpr double ln_2 = 0.69314718055994530942;
+    constexpr auto term = [](int k) {
+        double c = 1.0;
+        for (int i = 1; i <= k; ++i) c *= ln_2 / i;
+        return c;
+    };
+    const Vector shifted = x + to_integer;
+    const Vector r = x - (shifted - to_integer);
+    const Vector z = r * r;
+    const Vector zz = z * z;
+    const Vector low = (1.0 + r * term(1)) + z * (term(2) + r * term(3));
+    const Vector middle = (term(4) + r * term(5)) + z * (term(6) + r * term(7));
+    const Vector high = ((term(8) + r * term(9)) + z * (term(10) + r * term(11))) + zz * term(12);
+    return number((bits(shifted) + 1023) << 52) * (low + zz * (middle + zz * high));
 }
 
 /// ln(1 + e^x) with an exponent that is never positive. ln(1 + y) = [ln 2] + 2 artanh(s), |s| <= 0.172: s^22/23 is below 1e-17.
@@ -299,6 +315,8 @@ void interleave(size_t n, const double* re, const double* im, double* pairs) {
     }
 }
 
+constexpr size_t entries_ahead = 128;  // what is worked on while memory answers: some 100 ns
+
 /// Calls done(i, sum of row i). Two sums for each row, which go on at the same time.
 template <class PairOf, class Done>
 inline void sparse_rows(const SparseRows& matrix, PairOf pair_of, Done done) {
@@ -307,6 +325,9 @@ inline void sparse_rows(const SparseRows& matrix, PairOf pair_of, Done done) {
         Pair even{};
         Pair odd{};
         const size_t end = matrix.start[i + 1];
+        // Entries are used once: fetched past the caches, they leave them to the pairs.
+        __builtin_prefetch(matrix.value + k + entries_ahead, 0, 0);
+        __builtin_prefetch(matrix.column + k + entries_ahead, 0, 0);
         for (; k + 1 < end; k += 2) {
             even += matrix.value[k] * pair_of(k);
             odd += matrix.value[k + 1] * pair_of(k + 1);
@@ -336,7 +357,6 @@ inline void sparse_complex_rows(const SparseRows& matrix, PairOf pair_of, Done d
 
 inline auto from_pairs(const SparseRows& matrix, const double* pairs) {
     return [column = matrix.column, pairs](size_t k) -> Pair {
-        __builtin_prefetch(pairs + 2 * static_cast<size_t>(column[k + entries_ahead]));
         return *reinterpret_cast<const PairAnywhere*>(pairs + 2 * static_cast<size_t>(column[k]));
     };
 }
@@ -545,13 +565,48 @@ void sphere_states(size_t n, size_t d, const double* drive, const double* time, 
 
 // ---- passes of fixed-query attention
 
+/// One step of a transposition: exchanges the lanes with bit `distance` of the upper rows with those without of the lower.
+template <size_t distance>
+inline void exchange(Vector* rows) {
+    Bits of_upper;
+    Bits of_lower;
+    for (size_t l = 0; l < width; ++l) {
+        of_upper[l] = static_cast<std::int64_t>((l & distance) != 0 ? width + l - distance : l);
+        of_lower[l] = static_cast<std::int64_t>((l & distance) != 0 ? width + l : l + distance);
+    }
+#pragma GCC unroll 8
+    for (size_t i = 0; i < width; ++i)
+        if ((i & distance) == 0) {
+            const Vector upper = rows[i];
+            rows[i] = __builtin_shuffle(upper, rows[i + distance], of_upper);
+            rows[i + distance] = __builtin_shuffle(upper, rows[i + distance], of_lower);
+        }
+}
+
+inline void transpose(Vector* rows) {
+    if constexpr (width >= 8) exchange<4>(rows);
+    if constexpr (width >= 4) exchange<2>(rows);
+    exchange<1>(rows);
+}
+
 void pack(const PanelShape& shape, const Rows& matrix, double* panels) {
     size_t row = 0;
     for (size_t p = 0; p < shape.panels; ++p) {
         const size_t lanes = panel_height(shape, p) * width;
-        for (size_t i = 0; i < lanes; ++i, ++row) {
-            const double* from = matrix.numbers + row * matrix.stride;
-            for (size_t c = 0; c < shape.columns; ++c) panels[c * lanes + i] = row < shape.rows ? from[c] : 0.0;
+        for (size_t v = 0; v < lanes; v += width, row += width) {
+            const double* const from = matrix.numbers + row * matrix.stride;
+            size_t c = 0;
+            if (row + width <= shape.rows)
+                for (; c + width <= shape.columns; c += width) {
+                    Vector block[width];
+#pragma GCC unroll 8
+                    for (size_t i = 0; i < width; ++i) block[i] = load(from + i * matrix.stride + c);
+                    transpose(block);
+#pragma GCC unroll 8
+                    for (size_t i = 0; i < width; ++i) store(panels + (c + i) * lanes + v, block[i]);
+                }
+            for (; c < shape.columns; ++c)
+                for (size_t i = 0; i < width; ++i) panels[c * lanes + v + i] = row + i < shape.rows ? from[i * matrix.stride + c] : 0.0;
         }
         panels += lanes * shape.columns;
     }
@@ -633,16 +688,18 @@ inline void drives(const Scores& scores, DriveOf drive_of, double* scratch, doub
 }
 
 void exponential_drive(const Scores& scores, const PlanarPoints& anchors, double* scratch, double* drive_x, double* drive_y) {
+    const double to_base_2 = scores.scale * 1.44269504088896338700;
     drives(
         scores,
         [&](const double* s, size_t stride) -> Drive {
             Vector largest = load_aligned(s);
             for (size_t j = 1; j < scores.keys.count; ++j) largest = larger(largest, load_aligned(s + j * stride));
+            const Vector top = to_base_2 * largest;
             Vector total{};
             Vector x{};
             Vector y{};
             for (size_t j = 0; j < scores.keys.count; ++j) {
-                const Vector weight = exponential_of(scores.scale * (load_aligned(s + j * stride) - largest));
+                const Vector weight = power_of_two(larger(to_base_2 * load_aligned(s + j * stride) - top, all(-1022.0)));
                 total += weight;
                 x += weight * anchors.x[j];
                 y += weight * anchors.y[j];

@@ -16,13 +16,10 @@ struct PanelShape {
     std::size_t panels = 0;
 };
 
-/// Products of sparse rows fetch the numbers of this many entries before they need them: what is loaded from a distant cache meanwhile.
-constexpr std::size_t entries_ahead = 32;
-
 struct SparseRows {
     std::size_t rows = 0;
     const std::size_t* start = nullptr;     ///< [rows + 1] into column
-    const std::uint32_t* column = nullptr;  ///< of each entry, and entries_ahead more of any
+    const std::uint32_t* column = nullptr;  ///< of each entry
     const double* value = nullptr;          ///< one number per entry, or (re, im)
 };
 

@@ -22,13 +22,16 @@ void* counted(std::size_t size, std::size_t alignment) {
 
 }  // namespace
 
-// The compiler inlines one of a pair and takes the other for the library's (GCC bug 103993).
+// All forms that the library may use, so that none of its own meets one of these. The compiler inlines one of a pair and takes the other for the
+// library's (GCC bug 103993).
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 #endif
 
 void* operator new(std::size_t size) { return counted(size, alignof(std::max_align_t)); }
 void* operator new[](std::size_t size) { return counted(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, const std::nothrow_t& /*none*/) noexcept { return std::malloc(size); }
+void* operator new[](std::size_t size, const std::nothrow_t& /*none*/) noexcept { return std::malloc(size); }
 void* operator new(std::size_t size, std::align_val_t alignment) { return counted(size, static_cast<std::size_t>(alignment)); }
 void* operator new[](std::size_t size, std::align_val_t alignment) { return counted(size, static_cast<std::size_t>(alignment)); }
 void operator delete(void* memory) noexcept { std::free(memory); }
