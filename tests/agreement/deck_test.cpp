@@ -68,7 +68,7 @@ TEST_P(Deck, GivesThePhasesOfTheRun) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cells, Deck,
-                         testing::Values("{kind: lc}", "{kind: lc, cell: mos1}", "{kind: ring}",
+                         testing::Values("{kind: lc}", "{kind: lc, cell: mos1}", "{kind: ring}", "{kind: ring, anchor_waveform: square}",
                                          "{kind: ring, summing: resistive, dummy_conductance: true}"));
 INSTANTIATE_TEST_SUITE_P(User, Deck,
                          testing::Values("{kind: user, netlist: " + source_file("netlists/user/inverter_ring.cir") +
