@@ -842,6 +842,94 @@
 
     // Characterization
 
+    // A series of cosines {order, magnitude, phase_rad} over a turn, as points in degrees.
+    const curve = (series, scale) => Array.from({length: 241}, (_, n) => {
+        const x = -180 + 1.5 * n;
+        return {x, y: series.reduce((sum, h) => sum + h.magnitude * Math.cos(h.order * x * Math.PI / 180 + h.phase_rad), 0) * scale};
+    });
+    const turnChart = (parent, lines, xTitle, yTitle) => draw(parent, 300, {
+        type: 'scatter',
+        data: {datasets: lines},
+        options: {
+            scales: {
+                x: {
+                    type: 'linear',
+                    min: -180,
+                    max: 180,
+                    ticks: {stepSize: 90},
+                    title: {display: true, text: xTitle, color: ink},
+                    grid: {color: rule, borderColor: soft}
+                },
+                y: {title: {display: true, text: yTitle, color: ink}, grid: {color: rule, borderColor: soft}, grace: '5%'}
+            },
+            plugins: {
+                legend: {display: lines.length > 1, labels: {boxHeight: 1, color: ink}},
+                tooltip: {callbacks: {label: t => `${t.dataset.label}: ${number(t.parsed.x, 'deg')}, ${number(t.parsed.y, '', 4)}`}}
+            }
+        }
+    });
+
+    const sensitivity = c => {
+        const harmonics = at(c, 'ppv.harmonics');
+        if (!Array.isArray(harmonics)) {
+            if (c.ppv_missing) add(page, 'p', 'note', `Phase sensitivity: not known. ${c.ppv_missing}.`);
+            return;
+        }
+        const pair = add(page, 'section', 'pair');
+        const left = add(pair, 'div', '');
+        add(left, 'h2', '', 'Phase sensitivity (PPV)');
+        add(left, 'p', 'note',
+            'How far a small charge into the injection port turns the phase, by the phase at which it comes; from charge impulses on the simulated ' +
+                'netlist. Phase 0 is the peak of the fundamental at the read port.');
+        const exponent = 3 * Math.floor(Math.log10(Math.max(...harmonics.map(h => h.magnitude))) / 3);
+        turnChart(left, [line(curve(harmonics, 10 ** -exponent), palette[0], {label: 'Z'})], 'phase [deg]', `Z [10${superscript(exponent)} rad/C]`);
+        const right = add(pair, 'div', '');
+        add(right, 'h2', '', 'Interaction with an anchor');
+        add(right, 'p', 'note',
+            'Rate at which a full-scale anchor of this shape turns the phase, averaged over a period, in units of the K of a sinusoidal one. The cell ' +
+                'comes to rest where it falls through 0.');
+        const k = at(c, 'interaction.sine')?.[0]?.magnitude;
+        const shapes = [['sine', 'sinusoidal'], ['square', 'square-ish, tanh(8 cos)'], ['own', 'the cell\'s own waveform']];
+        const lines = shapes.map(([key, label], n) => [at(c, `interaction.${key}`), label, n])
+                          .filter(([series]) => Array.isArray(series))
+                          .map(([series, label, n]) => line(curve(series, 1 / k), palette[n], {label, borderDash: [[], [7, 4], [2, 3]][n]}));
+        if (isNumber(k)) turnChart(right, lines, 'phase of the cell minus phase of the anchor [deg]', '\u0393 / K');
+        const box = add(page, 'section', '');
+        add(box, 'h2', '', 'Harmonics');
+        const own = new Map((c.waveform ?? []).map(h => [h.order, h]));
+        const first = harmonics[1]?.magnitude;
+        box.append(table(
+            '',
+            ['order', `|Z| [${at(c, 'ppv.unit') ?? '-'}]`, '|Z| / |Z\u2081|', 'arg Z [deg]', 'waveform, relative', 'its phase [deg]'].map(
+                name => element('th', '', name)),
+            harmonics.map(h => [h.order, number(h.magnitude, '', 4), number(h.magnitude / first), number(degrees(h.phase_rad), '', 4),
+                                number(own.get(h.order)?.magnitude), number(degrees(own.get(h.order)?.phase_rad), '', 4)]
+                                   .map(text => element('td', '', text)))));
+        add(box, 'p', 'note',
+            `What the measurement adds to each |Z|: ${number(at(c, 'ppv.floor'), at(c, 'ppv.unit') ?? '')} (one standard deviation). Harmonics at the ` +
+                'end that are below four of them are left out.');
+    };
+
+    const diffusion = c => {
+        const sources = at(c, 'noise.sources') ?? [];
+        const missing = at(c, 'noise.left_out');
+        if (sources.length === 0 && !missing) return;
+        const box = add(page, 'section', '');
+        add(box, 'h2', '', 'Phase diffusion');
+        if (sources.length > 0) {
+            const d = c.phase_diffusion_rad2_per_s;
+            const spread = isNumber(d) ? degrees(Math.sqrt(d / c.frequency_at_step_hz)) : null;
+            add(box, 'p', '',
+                `D = ${number(d, 'rad\u00b2/s')} at ${number(c.temperature_k, 'K')}: the phase of a free cell spreads by ${
+                    number(spread, 'deg')} rms in one period, and by \u221an times that in n.`);
+            box.append(table(
+                '', ['source', 'share', 'D [rad\u00b2/s]', 'density'].map(name => element('th', '', name)),
+                sources.map(s => [element('td', 'text', s.name), element('td', '', number(100 * s.share, '%')),
+                                  element('td', '', number(s.phase_diffusion_rad2_per_s)), element('td', 'text', s.formula)])));
+        }
+        if (missing) add(box, 'p', 'note', sources.length > 0 ? `Left out: ${missing}.` : `Not known: ${missing}.`);
+    };
+
     const characterization = () => {
         const c = data.cell;
         const s = c.substrate ?? {};
@@ -870,17 +958,21 @@
                     `${engineering(rate, 'rad/s', 4)} from the lock range (K/\u03c9\u2080 = ${
                         number(isNumber(rate) && isNumber(f) ? rate / (2 * Math.PI * f) : null, '', 4)})`
                 ],
+                ['', `${engineering(at(c, 'coupling_rate_rad_per_s.return_rate'), 'rad/s', 4)} from the return of weakly driven phases`],
+                ['', `${engineering(at(c, 'coupling_rate_rad_per_s.ppv'), 'rad/s', 4)} from the phase sensitivity`],
                 [
                     'lock range',
                     `${engineering(low, 'Hz', 6)} to ${engineering(high, 'Hz', 6)} (\u2212${engineering(f - low, 'Hz')}, +${
                         engineering(high - f, 'Hz')})`
                 ],
                 ['raw phase error', `${number(offset, 'deg', 4)} at drive 0.25`], ['slope', `${number(slope, 'deg', 4)} per unit of drive`],
-                ['largest residual', `${number(residual, 'deg')} of the calibration points from this line`]
+                ['largest residual', `${number(residual, 'deg')} of the calibration points from this line`],
+                [
+                    'raw phase error, no drive', `${number(isNumber(offset) && isNumber(slope) ? offset - 0.25 * slope : null, 'deg', 4)} measured, ${
+                                                     number(degrees(c.offset_ppv_rad), 'deg', 4)} from the phase sensitivity`
+                ]
             ]
         ]));
-        const ppv = at(c, 'coupling_rate_rad_per_s.ppv');
-        if (isNumber(ppv)) add(section, 'p', 'note', `Coupling rate from the phase response: ${engineering(ppv, 'rad/s', 4)}.`);
 
         const pair = add(page, 'section', 'pair');
         const error = add(pair, 'div', '');
@@ -964,17 +1056,8 @@
                 }
             });
         }
-        const harmonics = at(c, 'ppv.harmonics');
-        if (Array.isArray(harmonics)) {
-            const box = add(page, 'section', '');
-            add(box, 'h2', '', 'Phase response (PPV)');
-            box.append(table(
-                '', ['order', `magnitude [${at(c, 'ppv.unit') ?? '-'}]`, 'phase [deg]'].map(name => element('th', '', name)),
-                harmonics.map(
-                    h =>
-                        [element('td', '', h.order), element('td', '', number(h.magnitude, '', 4)),
-                         element('td', '', number(degrees(h.phase_rad), '', 4))])));
-        }
+        sensitivity(c);
+        diffusion(c);
         const last = add(page, 'section', '');
         add(last, 'h2', '', 'Provenance');
         last.append(facts([[

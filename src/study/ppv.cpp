@@ -163,14 +163,14 @@ problem::Waveform read_waveform(const FreeCycle& free, int harmonics) {
     const problem::Recording& recording = free.recording;
     const std::size_t n = recording.time.size();
     problem::Waveform waveform;
-    // Whole periods from the end, weighted by the time steps: exact on the uniform grid, which comes round in them.
+    // Whole periods from the end, each point weighted by the step before it: exact on the uniform grid, which comes round in them.
     const double from = n > 0 ? recording.time.back() - problem::grid_periods / free.frequency_hz : 0.0;
     double mean = 0.0;
     double total = 0.0;
     std::vector<double> weight(n, 0.0);
-    for (std::size_t k = 1; k < n; ++k) {
-        const double width = recording.time[k] - recording.time[k - 1];
-        if (recording.time[k] <= from + 0.5 * width) continue;  // the first point stands for the last one, a whole number of periods later
+    for (std::size_t k = 0; k < n; ++k) {
+        const double width = recording.time[k] - std::max(k > 0 ? recording.time[k - 1] : from, from);
+        if (!(width > 0.0)) continue;
         weight[k] = width;
         mean += width * recording.read[k];
         total += width;

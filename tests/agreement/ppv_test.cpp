@@ -79,6 +79,20 @@ TEST(ImpulsesOfLc, AreThoseOfATank) {
     EXPECT_NEAR(degrees(std::arg(c.ppv.harmonics[1])), 90.0, 1.0);    // -sin = cos(theta + 90 deg)
     EXPECT_LT(std::abs(c.ppv.harmonics[0]), 1e-3 * std::abs(first));  // half-wave symmetry
     EXPECT_LT(std::abs(c.ppv.harmonics[2]), 1e-3 * std::abs(first));
+    // Its waveform: even harmonics vanish, the third is the tanh's third over its first current through the tank's impedance there.
+    double current_first = 0.0;
+    double current_third = 0.0;
+    constexpr int points = 512;
+    for (int n = 0; n < points; ++n) {
+        const double x = turn * n / points;
+        const double current = std::tanh(corner.at("transconductance").value * c.amplitude * std::cos(x) / corner.at("saturation_current").value);
+        current_first += current * std::cos(x);
+        current_third += current * std::cos(3.0 * x);
+    }
+    const double third = std::abs(current_third / current_first) / std::hypot(1.0, corner.at("tank_q").value * (3.0 - 1.0 / 3.0));
+    ASSERT_GE(c.waveform.size(), 3U);
+    EXPECT_LT(std::abs(c.waveform[1]), 1e-4);
+    EXPECT_NEAR(std::abs(c.waveform[2]) / third, 1.0, 0.03);  // the trapezoidal rule takes (3 w h)^2/12 = 1.2 % off the third's impedance
     // D of the loss is first^2/2 times half of 4 k T/Rp. The active element adds gamma of it whatever its shape: its slope weighted with sin^2 is
     // what balances the loss.
     const double loss = boltzmann * first * first / (corner.at("tank_q").value * w * inductance);
@@ -134,13 +148,13 @@ TEST(ThermalNoise, SpreadsFreePhasesAsTheDiffusionConstantSays) {
     run.jobs = 2;
     const problem::Solution solution = ngspice()->solve(circuit, run);
     ASSERT_TRUE(solution.failures.empty()) << solution.failures.front().message;
-    // Mean square of phase differences over a lag, about their mean; that of the reading itself is the same for both lags and falls out.
+    // Mean square of phase differences over a lag, about their mean: D lag, and what the reading of a single period adds, the same for both lags.
     const auto spread = [&](std::size_t lag) {
         double sum = 0.0;
         double square = 0.0;
         double count = 0.0;
         for (const problem::OscillatorSolution& o : solution.oscillators)
-            for (std::size_t k = 8; k + lag < o.trajectory.size(); k += lag) {
+            for (std::size_t k = 0; k + lag < o.trajectory.size(); ++k) {
                 const double moved = o.trajectory.phase(k + lag) - o.trajectory.phase(k);
                 sum += moved;
                 square += moved * moved;
@@ -148,12 +162,13 @@ TEST(ThermalNoise, SpreadsFreePhasesAsTheDiffusionConstantSays) {
             }
         return square / count - sum * sum / (count * count);
     };
-    constexpr std::size_t lag = 10;
-    const double measured = (spread(2 * lag) - spread(lag)) * c.frequency_at_step_hz / static_cast<double>(lag);
+    constexpr std::size_t near = 2;
+    constexpr std::size_t far = 16;
+    const double measured = (spread(far) - spread(near)) * c.frequency_at_step_hz / static_cast<double>(far - near);
     const double expected = temperature * c.noise[0].diffusion_per_kelvin;
     std::cout << "josephson at 4.2 K: D from the spread of " << cells << " phases over D from impulses " << measured / expected << "\n";
-    // Nine and nineteen thousand differences: 1.5 % and 1 % of 2 and 1, 3.3 % together; and the noise is not quite small, D T = 0.15 rad^2.
-    EXPECT_NEAR(measured / expected, 1.0, 0.12);
+    // 512 cells times 12 independent differences over 16 periods: their variance is good to sqrt(2/6144) = 1.8 %, the difference of both to 2.1 %.
+    EXPECT_NEAR(measured / expected, 1.0, 0.08);
 }
 
 }  // namespace

@@ -126,7 +126,7 @@ TEST_F(Report, OfADimensionlessRunDrawsWithoutJoules) {
     expect_drawn(open_in_browser(page, count_canvases), "results", 6);
 }
 
-TEST_F(Report, OfACharacterizationDraws) { expect_drawn(open_in_browser(page_of("characterize", {}), count_canvases), "characterization", 2); }
+TEST_F(Report, OfACharacterizationDraws) { expect_drawn(open_in_browser(page_of("characterize", {}), count_canvases), "characterization", 4); }
 
 TEST_F(Report, OfNineResultsShowsEveryRowAndNoMarkupOfTheirTexts) {
     const io::Json physical = data_of(page_of("run", {"engine.kind=phase"}))["rows"][0];

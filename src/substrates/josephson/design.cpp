@@ -103,7 +103,7 @@ CellDesign rcsj(const Corner& corner, problem::Summing /*summing*/) {
                       .minus = "0",
                       .density = [resistance](double, std::span<const double>) { return 4.0 * boltzmann / resistance; },
                       .formula = "4 k T/R (Johnson 1928, Nyquist 1928)"}},
-                    "classical noise only: photons at the frequency have the energy of h f/2k in kelvin, 1.5 K at 64 GHz",
+                    "quantum noise, which counts below temperatures of about h f/(2 k)",
                     4.2};
     return design;
 }
