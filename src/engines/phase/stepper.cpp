@@ -1,0 +1,115 @@
+#include "engines/phase/stepper.hpp"
+
+#include <algorithm>
+#include <boost/numeric/odeint/stepper/controlled_runge_kutta.hpp>
+#include <boost/numeric/odeint/stepper/generation.hpp>
+#include <boost/numeric/odeint/stepper/runge_kutta_dopri5.hpp>
+#include <boost/numeric/odeint/stepper/runge_kutta_fehlberg78.hpp>
+#include <cmath>
+#include <stdexcept>
+
+#include "engines/phase/delay.hpp"
+#include "engines/phase/planar.hpp"
+
+namespace entrain::engines::phase {
+namespace {
+
+namespace odeint = boost::numeric::odeint;
+static_assert(odeint::is_resizeable<State>::value);
+
+struct Dopri5 {
+    using Runge = odeint::runge_kutta_dopri5<State>;
+    static constexpr double longest_step = 1.0;  // [1/scale] well inside the stability region, else errors of a tolerance live on in the fastest mode
+    static constexpr int order = 5;
+    static constexpr std::size_t nodes = 4;  // degree 7
+};
+struct Fehlberg78 {
+    using Runge = odeint::runge_kutta_fehlberg78<State>;
+    static constexpr double longest_step = 1.0;
+    static constexpr int order = 8;
+    static constexpr std::size_t nodes = 6;  // degree 11: steps are three times as long
+};
+
+constexpr int most_failures = 500;  // of one step, a fifth of its length each: long before, time no longer moves
+constexpr double first_share = 0.5;  // of the step whose error is the tolerance if all derivatives are as large as the scale lets them be
+
+/// An embedded method under odeint's step control. Phases have no natural zero, so the tolerance is absolute.
+template <class Scheme>
+class AdaptiveStepper final : public Stepper {
+ public:
+    AdaptiveStepper(const Dynamics& dynamics, double tolerance)
+        : dynamics_{dynamics},
+          control_{odeint::make_controlled(tolerance, 0.0, Scheme::longest_step / dynamics.scale, typename Scheme::Runge{})},
+          next_step_{first_share * std::pow(tolerance, 1.0 / Scheme::order) / dynamics.scale} {
+        state_ = dynamics.start;
+        rate_.resize(state_.size());
+        next_state_.resize(state_.size());
+        next_rate_.resize(state_.size());
+        dynamics_.derivative(state_, rate_);
+        ++evaluations_;
+    }
+
+    void step(double horizon) override {
+        const auto system = [this](const State& x, State& dxdt, double /*time*/) {
+            ++evaluations_;
+            dynamics_.derivative(x, dxdt);
+        };
+        double length = next_step_;
+        for (int failures = 0;; ++failures) {
+            if (failures == most_failures || time_ + length == time_)
+                throw std::runtime_error{"the phase model: no step meets the tolerance. Loosen engine.tolerance."};
+            const double left = horizon - time_;
+            const bool last = length >= left;
+            if (last)
+                length = left;
+            else if (length > 0.5 * left)
+                length = 0.5 * left;  // a tiny last step would lie too close to its neighbour for polynomials through both
+            double reached = time_;
+            if (attempt(system, reached, length) == odeint::success) {
+                time_ = last ? horizon : reached;
+                break;
+            }
+        }
+        next_step_ = length;
+        state_.swap(next_state_);
+        rate_.swap(next_rate_);
+    }
+
+    [[nodiscard]] std::size_t interpolation_nodes() const override { return Scheme::nodes; }
+
+ private:
+    using Control = decltype(odeint::make_controlled(1.0, 1.0, 1.0, typename Scheme::Runge{}));
+
+    template <class System>
+    odeint::controlled_step_result attempt(const System& system, double& reached, double& length) {
+        if constexpr (std::is_same_v<typename Control::stepper_category, odeint::explicit_controlled_stepper_fsal_tag>) {
+            return control_.try_step(system, state_, rate_, reached, next_state_, next_rate_, length);
+        } else {
+            const auto result = control_.try_step(system, state_, rate_, reached, next_state_, length);
+            if (result == odeint::success) system(next_state_, next_rate_, reached);  // the next step's first
+            return result;
+        }
+    }
+
+    const Dynamics& dynamics_;
+    Control control_;
+    double next_step_;
+    State next_state_;
+    State next_rate_;
+};
+
+}  // namespace
+
+Method automatic_method(double tolerance) {
+    constexpr double loose = 1e-6;
+    return tolerance > loose ? Method::dopri5 : Method::fehlberg78;
+}
+
+std::unique_ptr<Stepper> stepper(const Dynamics& dynamics, Method method, double tolerance) {
+    if (dynamics.memory() > 0.0) return std::make_unique<DelayedStepper>(static_cast<const Planar&>(dynamics), tolerance);
+    if (method == Method::automatic) method = automatic_method(tolerance);
+    if (method == Method::dopri5) return std::make_unique<AdaptiveStepper<Dopri5>>(dynamics, tolerance);
+    return std::make_unique<AdaptiveStepper<Fehlberg78>>(dynamics, tolerance);
+}
+
+}  // namespace entrain::engines::phase
