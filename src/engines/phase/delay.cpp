@@ -11,10 +11,10 @@
 namespace entrain::engines::phase {
 namespace {
 
-constexpr double error_constant = 120.0;   // 5!: of the first term that order 4 leaves out
-constexpr double exact = 1e-12;            // relative: whole steps but for rounding
-constexpr double roughest_delay = 1e-3;    // relative; delays of hardware are known no better
-constexpr std::size_t search_factor = 4;   // what a step that divides all delays may cost
+constexpr double error_constant = 120.0;  // 5!: of the first term that order 4 leaves out
+constexpr double exact = 1e-12;           // relative: whole steps but for rounding
+constexpr double roughest_delay = 1e-3;   // relative; delays of hardware are known no better
+constexpr std::size_t search_factor = 4;  // what a step that divides all delays may cost
 constexpr std::size_t search_least = 64;
 constexpr std::size_t search_most = 4096;  // steps tried
 constexpr double most_bytes = 1e9;

@@ -11,8 +11,8 @@ namespace entrain::engines::phase {
 
 /// A fixed step of which every delay is a whole number.
 struct DelayGrid {
-    double step = 0.0;              ///< [s]
-    double largest_error = 0.0;     ///< of a delay, relative, from rounding it to whole steps
+    double step = 0.0;           ///< [s]
+    double largest_error = 0.0;  ///< of a delay, relative, from rounding it to whole steps
 };
 
 /// The longest step that is at most `longest` and at most the shortest of `delays` (all positive) and divides them all; where none up to four times
@@ -24,8 +24,8 @@ struct DelayGrid {
 /// detuning and passed its start at time 0.
 class DelayedStepper final : public Stepper {
  public:
-    /// The step is that of which the fifth power of (scale step)/5! meets `tolerance` [rad], or shorter as delays want it. ModelError if the past does
-    /// not fit into a gigabyte.
+    /// The step is that of which the fifth power of (scale step)/5! meets `tolerance` [rad], or shorter as delays want it. ModelError if the past
+    /// does not fit into a gigabyte.
     DelayedStepper(const Planar& dynamics, double tolerance);
 
     void step(double horizon) override;  ///< always a whole one

@@ -29,7 +29,8 @@ class Dynamics {
     [[nodiscard]] bool alone() const { return oscillators() == 1 && memory() == 0.0; }
 
     State start;
-    double scale = 0.0;  ///< [1/s] no oscillator turns faster, and no mode decays more than twice as fast (Gershgorin)
+    double scale = 0.0;      ///< [1/s] no oscillator turns faster
+    double stiffness = 0.0;  ///< [1/s] radius of a disc that touches 0 from the left and holds all modes of a stable state (Gershgorin)
 };
 
 }  // namespace entrain::engines::phase

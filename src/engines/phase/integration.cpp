@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <span>
 
 #include "core/quantity.hpp"
@@ -21,6 +22,7 @@ constexpr double shortest_window = 2.0;   // [1/scale], and of the longest delay
 constexpr int quiet_windows_needed = 2;   // a slow mode hidden below a fast one has come out after one more
 constexpr double first_look = 0.01;       // [1/scale] slips are counted from a time that doubles
 constexpr std::size_t pieces = 8;         // of a step in which a component may turn back: a fourth of the fastest decay each
+constexpr double least_neighbour = 0.3;   // of a step, for the next one to take part in its polynomial
 constexpr double samples_wanted = 450.0;  // of a trajectory, if so many are asked for: cubic pieces between them are good to 1e-6 rad
 
 double largest_speed(const Dynamics& dynamics, const State& rate) {
@@ -133,6 +135,14 @@ class Slips {
     double kept_time_ = 0.0;
 };
 
+/// Length of a step times the cube root of the largest change of a rate in unit time: the third derivative, up to a factor that is common to all.
+double bend(const Node& begin, const Node& end, std::size_t numbers) {
+    double largest = 0.0;
+    for (std::size_t i = 0; i < numbers; ++i) largest = std::max(largest, std::abs(end.rate[i] - begin.rate[i]));
+    const double length = end.time - begin.time;
+    return length * std::cbrt(largest / length);
+}
+
 bool finite(const State& state) {
     return std::all_of(state.begin(), state.end(), [](double x) { return std::isfinite(x); });
 }
@@ -205,7 +215,7 @@ struct Cell {
 class Replay {
  public:
     Replay(const Dynamics& dynamics, const Limits& limits, const Run& run)
-        : kept_{run.path}, again_{dynamics.start.size(), Interpolant::most_nodes + 2}, horizon_{limits.horizon}, last_{run.steps} {
+        : kept_{run.path}, again_{dynamics.start.size(), 2 * Interpolant::most_nodes}, horizon_{limits.horizon}, last_{run.steps} {
         if (dynamics.scale == 0.0) return;
         if (!run.path.complete()) {
             stepper_ = stepper(dynamics, limits.method, limits.tolerance);
@@ -220,11 +230,26 @@ class Replay {
 
     /// Step k, with the polynomial through the nodes around it; k ascends from call to call.
     Cell step(std::size_t k) {
+        // Outwards from the step, but not into steps that are much shorter: polynomials through nodes that lie close together magnify what they are
+        // off.
+        const double least = least_neighbour * (node(k + 1).time - node(k).time);
+        std::size_t first = k;
+        std::size_t last = k + 1;
+        const auto shift = [&](std::size_t from) { return node(from + 1).time - node(from).time >= least; };
+        for (bool grew = true; grew && last - first + 1 < width_;) {
+            grew = false;
+            if (last < last_ && last - k < width_ && shift(last)) {
+                ++last;
+                grew = true;
+            }
+            if (last - first + 1 < width_ && first > 0 && k - first + 2 < width_ && shift(first - 1)) {
+                --first;
+                grew = true;
+            }
+        }
         std::array<Node, Interpolant::most_nodes> nodes;
-        const std::size_t count = std::min(width_, last_ + 1);
-        const std::size_t first = std::min(k - std::min(k, width_ / 2 - 1), last_ + 1 - count);
-        for (std::size_t j = 0; j < count; ++j) nodes[j] = node(first + j);
-        return {nodes[k - first], nodes[k + 1 - first], Interpolant{std::span{nodes}.first(count)}};
+        for (std::size_t j = first; j <= last; ++j) nodes[j - first] = node(j);
+        return {nodes[k - first], nodes[k + 1 - first], Interpolant{std::span{nodes}.first(last - first + 1)}};
     }
 
  private:
@@ -344,24 +369,25 @@ class Turns {
 class Sampler {
  public:
     Sampler(const Dynamics& dynamics, const Run& run, const Request& request)
-        : components_{dynamics.components()}, until_{request.until}, state_(dynamics.start), unit_(components_) {
+        : components_{dynamics.components()}, until_{request.until}, bend_{run.bend}, state_(dynamics.start), unit_(components_) {
         trajectories_.assign(dynamics.oscillators(), problem::Trajectory{static_cast<int>(components_)});
         for (std::size_t i = 0; i < trajectories_.size(); ++i) append(i, 0.0);
-        // Steps follow the curvature of the motion, and so do samples: several a step when there is room, else every n-th step.
-        const double wanted = std::min(samples_wanted, static_cast<double>(request.samples));
-        const auto steps = static_cast<double>(std::max<std::size_t>(run.steps, 1));
-        parts_ = std::max<std::size_t>(1, static_cast<std::size_t>(wanted / steps));
+        // Cubic pieces between samples err by their distance cubed times the third derivative: that is even when samples lie as close together as its
+        // cube root is large. Where steps are more than samples, every n-th.
         stride_ = run.steps / request.samples + 1;
+        const double sum = std::accumulate(run.bend.begin(), run.bend.end(), 0.0);
+        share_ = sum > 0.0 ? std::min(samples_wanted, static_cast<double>(request.samples)) / sum : 0.0;
         last_ = run.steps;
     }
 
     /// Step number `step`, from 0.
     void follow(const Cell& cell, std::size_t step) {
-        for (std::size_t k = 1; k <= parts_; ++k) {
-            const double from = cell.time(k - 1, parts_);
-            const double to = cell.time(k, parts_);
-            const bool keep = k < parts_ || (step + 1) % stride_ == 0 || step + 1 == last_;
-            if (keep && k == parts_)
+        const std::size_t parts = stride_ > 1 ? 1 : std::max<std::size_t>(1, static_cast<std::size_t>(std::round(share_ * bend_[step])));
+        for (std::size_t k = 1; k <= parts; ++k) {
+            const double from = cell.time(k - 1, parts);
+            const double to = cell.time(k, parts);
+            const bool keep = k < parts || (step + 1) % stride_ == 0 || step + 1 == last_;
+            if (keep && k == parts)
                 std::copy_n(cell.end.state, state_.size(), state_.begin());
             else if (keep)
                 cell.between.at(to, state_);
@@ -394,9 +420,10 @@ class Sampler {
 
     std::size_t components_;
     const std::vector<double>& until_;
+    const std::vector<double>& bend_;
     State state_;
     std::vector<double> unit_;
-    std::size_t parts_ = 1;
+    double share_ = 0.0;
     std::size_t stride_ = 1;
     std::size_t last_ = 0;
     std::vector<problem::Trajectory> trajectories_;
@@ -436,6 +463,7 @@ Run find_end(const Dynamics& dynamics, const Limits& limits) {
         ++run.steps;
         run.time = stepping->time();
         run.path.append(run.time, stepping->state(), stepping->rate());
+        run.bend.push_back(bend(run.path.node(run.steps - 1), run.path.node(run.steps), run.state.size()));
         ended = true;
         if (!finite(stepping->state())) {
             run.end = End::not_finite;

@@ -23,8 +23,8 @@ enum class End {
 
 struct Limits {
     Method method = Method::automatic;
-    double tolerance = 1e-9;      ///< [rad] of one step
-    double horizon = 0.0;         ///< [s]
+    double tolerance = 1e-9;               ///< [rad] of one step
+    double horizon = 0.0;                  ///< [s]
     std::size_t path_bytes = 256'000'000;  ///< kept of the run: what is longer is integrated a second time to be recorded
     const std::atomic<bool>* stop = nullptr;
 };
@@ -37,6 +37,7 @@ struct Run {
     State rate;                      ///< [1/s] at `time`
     std::vector<bool> slips;         ///< per oscillator
     std::vector<double> mean_drift;  ///< [rad/s] d = 2: over the last half of the run or more
+    std::vector<double> bend;        ///< by step: its share of the samples, up to a factor
     std::size_t steps = 0;
     std::size_t evaluations = 0;  ///< of the derivative
     std::size_t interpolation_nodes = 2;
@@ -44,9 +45,9 @@ struct Run {
 };
 
 /// Integrates from the start until the remaining angle of every oscillator is below max(1e-8 rad, 10 tolerance), an oscillator slips, or the horizon
-/// is reached. The remaining angle is judged by the dynamics: one oscillator by |rate|/contraction, which must be positive, so that the antipode never
-/// counts; several by |rate|/decay rate of the rates in two windows of a fifth of the run. Slipping: one oscillator that has turned twice; of several,
-/// one that has turned more than twice in the last half of a run of at least 200/scale.
+/// is reached. The remaining angle is judged by the dynamics: one oscillator by |rate|/contraction, which must be positive, so that the antipode
+/// never counts; several by |rate|/decay rate of the rates in two windows of a fifth of the run. Slipping: one oscillator that has turned twice; of
+/// several, one that has turned more than twice in the last half of a run of at least 200/scale.
 [[nodiscard]] Run find_end(const Dynamics& dynamics, const Limits& limits);
 
 /// What shall be read from a run about each oscillator.

@@ -30,8 +30,8 @@ class Partition {
     ///     dtheta_i/dt = detuning_i + K sum_j |w_ij| |x_j| sin(m (theta_j - theta_i + raw_shift_i) + arg w_ij - phase_lag_ij),   m the harmonic,
     /// softened as in PhaseProblem, where the anchors' terms are collapsed to one constant per oscillator and harmonic; for d > 2
     ///     dz_i/dt = K (I - z_i z_i^T) sum_j w_ij x_j.
-    /// A delay, in units of 1/W, is so many 1/K_i of the oscillator that it acts on; anchors have been what they are for ever and know none. Built when
-    /// asked for, so that a matrix exists no longer than its component is being solved; threads may ask at the same time.
+    /// A delay, in units of 1/W, is so many 1/K_i of the oscillator that it acts on; anchors have been what they are for ever and know none. Built
+    /// when asked for, so that a matrix exists no longer than its component is being solved; threads may ask at the same time.
     [[nodiscard]] std::unique_ptr<Dynamics> dynamics(std::size_t component) const;
 
  private:

@@ -10,7 +10,7 @@ namespace entrain::engines::phase {
 
 /// The end of a step.
 struct Node {
-    double time = 0.0;             ///< [s]
+    double time = 0.0;  ///< [s]
     const double* state = nullptr;
     const double* rate = nullptr;  ///< [1/s]
 };
@@ -22,9 +22,9 @@ class Path {
 
     void append(double time, const State& state, const State& rate);
 
-    [[nodiscard]] std::size_t size() const { return size_; }               ///< appended so far
-    [[nodiscard]] bool complete() const { return size_ <= capacity_; }     ///< node(0) is still there
-    [[nodiscard]] Node node(std::size_t k) const;                          ///< one of the last `capacity`
+    [[nodiscard]] std::size_t size() const { return size_; }            ///< appended so far
+    [[nodiscard]] bool complete() const { return size_ <= capacity_; }  ///< node(0) is still there
+    [[nodiscard]] Node node(std::size_t k) const;                       ///< one of the last `capacity`
 
     [[nodiscard]] static std::size_t bytes_per_node(std::size_t numbers) { return (2 * numbers + 1) * sizeof(double); }
 
@@ -37,8 +37,8 @@ class Path {
     std::vector<State> blocks_;  // of many nodes each: time, state, rate, one after the other
 };
 
-/// Polynomial of degree 2 w - 1 that has the states and rates of w neighbouring nodes (Hermite). On the middle one of w - 1 equal steps h it is off by
-/// the derivative of order 2 w times 8e-6 h^8 (w = 4), 3e-8 h^12 (w = 6), 3e-3 h^4 (w = 2); on the outermost by three, twenty, one times that.
+/// Polynomial of degree 2 w - 1 that has the states and rates of w neighbouring nodes (Hermite). On the middle one of w - 1 equal steps h it is off
+/// by the derivative of order 2 w times 8e-6 h^8 (w = 4), 3e-8 h^12 (w = 6), 3e-3 h^4 (w = 2); on the outermost by three, twenty, one times that.
 class Interpolant {
  public:
     static constexpr std::size_t most_nodes = 6;

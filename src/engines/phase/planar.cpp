@@ -27,13 +27,13 @@ Planar::Planar(State phases, State detuning, State softening, std::vector<Harmon
     // Nothing acts: an empty harmonic spares the loops a case of their own.
     if (harmonics.empty()) harmonics.push_back({1, Field{n}, {}, {}});
 
-    State sum(n);
-    for (std::size_t i = 0; i < n; ++i) sum[i] = std::abs(detuning_[i]);
+    State drive(n);
+    State coupling(n);
     for (Harmonic& h : harmonics) {
-        for (std::size_t i = 0; i < n; ++i) sum[i] += h.order * std::hypot(h.drive.re[i], h.drive.im[i]);
-        for (const kernels::Entry& e : h.entries) sum[e.row] += h.order * std::abs(e.value);
+        for (std::size_t i = 0; i < n; ++i) drive[i] += h.order * std::hypot(h.drive.re[i], h.drive.im[i]);
+        for (const kernels::Entry& e : h.entries) coupling[e.row] += h.order * std::abs(e.value);
         for (const DelayedEntry& d : h.delayed) {
-            sum[d.entry.row] += h.order * std::abs(d.entry.value);
+            coupling[d.entry.row] += h.order * std::abs(d.entry.value);
             memory_ = std::max(memory_, d.delay);
         }
         orders_.push_back(h.order);
@@ -42,9 +42,12 @@ Planar::Planar(State phases, State detuning, State softening, std::vector<Harmon
         delayed_.push_back(std::move(h.delayed));
         h.entries = {};  // freed before the next matrix is built
     }
-    if (!softening_.empty())
-        for (std::size_t i = 0; i < n; ++i) sum[i] *= (1.0 + softening_[i]) / (1.0 - softening_[i]);  // steepest at x = pi
-    scale = *std::max_element(sum.begin(), sum.end());
+    for (std::size_t i = 0; i < n; ++i) {
+        const double steepest = softening_.empty() ? 1.0 : (1.0 + softening_[i]) / (1.0 - softening_[i]);  // at x = pi
+        scale = std::max(scale, std::abs(detuning_[i]) + steepest * (drive[i] + coupling[i]));
+        // A row of the Jacobian: centre -(drive + coupling) or nearer, radius coupling.
+        stiffness = std::max(stiffness, steepest * (0.5 * drive[i] + coupling[i]));
+    }
 
     unit_ = Field{n};
     pull_ = Field{n};

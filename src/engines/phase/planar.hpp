@@ -22,16 +22,18 @@ struct DelayedEntry {
     double delay = 0.0;  ///< [s]
 };
 
-/// What acts on the phases through one harmonic m: the pull sum_j w_ij e^(i m theta_j) + drive_i turns theta_i by its component across e^(i m theta_i).
+/// What acts on the phases through one harmonic m: the pull sum_j w_ij e^(i m theta_j) + drive_i turns theta_i by its component across e^(i m
+/// theta_i).
 struct Harmonic {
     int order = 1;
-    Field drive;                            ///< [1/s] of all anchors
-    std::vector<kernels::Entry> entries;    ///< [1/s] of other free oscillators, without delay
-    std::vector<DelayedEntry> delayed;      ///< [1/s]
+    Field drive;                          ///< [1/s] of all anchors
+    std::vector<kernels::Entry> entries;  ///< [1/s] of other free oscillators, without delay
+    std::vector<DelayedEntry> delayed;    ///< [1/s]
 };
 
 /// Phases in the plane,
-///     dtheta_i/dt = detuning_i + Im(H_i) (1 + s_i)/(1 + s_i cos(arg H_i)),  H_i = sum over harmonics of (drive_i + sum_j w_ij e^(i m theta_j)) e^(-i m theta_i).
+///     dtheta_i/dt = detuning_i + Im(H_i) (1 + s_i)/(1 + s_i cos(arg H_i)),  H_i = sum over harmonics of (drive_i + sum_j w_ij e^(i m theta_j)) e^(-i
+///     m theta_i).
 class Planar final : public Dynamics {
  public:
     /// `harmonics` in ascending order; softening in [0, 1), empty = 0.
@@ -49,7 +51,7 @@ class Planar final : public Dynamics {
     [[nodiscard]] std::span<const Field> drives() const { return drives_; }
     [[nodiscard]] const std::vector<int>& orders() const { return orders_; }
     [[nodiscard]] const std::vector<std::vector<DelayedEntry>>& delayed() const { return delayed_; }  ///< by harmonic
-    [[nodiscard]] std::size_t matrix_bytes() const;                                                  ///< read by one derivative
+    [[nodiscard]] std::size_t matrix_bytes() const;                                                   ///< read by one derivative
 
  private:
     template <class Factor>

@@ -6,9 +6,11 @@ namespace entrain::engines::phase {
 
 Sphere::Sphere(const Eigen::MatrixXd& states, Eigen::MatrixXd drive, std::vector<Edge> edges) : drive_{std::move(drive)}, edges_{std::move(edges)} {
     start.assign(states.data(), states.data() + states.size());
-    Eigen::VectorXd sum = drive_.colwise().norm();
-    for (const Edge& e : edges_) sum(static_cast<Eigen::Index>(e.to)) += std::abs(e.weight);
-    scale = sum.maxCoeff();
+    const Eigen::VectorXd drives = drive_.colwise().norm();
+    Eigen::VectorXd coupling = Eigen::VectorXd::Zero(drive_.cols());
+    for (const Edge& e : edges_) coupling(static_cast<Eigen::Index>(e.to)) += std::abs(e.weight);
+    scale = (drives + coupling).maxCoeff();
+    stiffness = (0.5 * drives + coupling).maxCoeff();
 }
 
 void Sphere::sum_pulls(const State& state) const {
@@ -21,8 +23,7 @@ void Sphere::derivative(const State& state, State& rate) const {
     sum_pulls(state);
     const Eigen::Map<const Eigen::MatrixXd> z{state.data(), drive_.rows(), drive_.cols()};
     Eigen::Map<Eigen::MatrixXd> out{rate.data(), drive_.rows(), drive_.cols()};
-    for (Eigen::Index i = 0; i < drive_.cols(); ++i)
-        out.col(i) = total_.col(i) - z.col(i) * (z.col(i).dot(total_.col(i)) / z.col(i).squaredNorm());
+    for (Eigen::Index i = 0; i < drive_.cols(); ++i) out.col(i) = total_.col(i) - z.col(i) * (z.col(i).dot(total_.col(i)) / z.col(i).squaredNorm());
 }
 
 void Sphere::contraction(const State& state, std::span<double> each) const {

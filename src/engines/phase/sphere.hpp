@@ -6,8 +6,8 @@
 
 namespace entrain::engines::phase {
 
-/// Unit vectors on the sphere, dz_i/dt = (I - z_i z_i^T) (drive_i + sum_j w_ij z_j). The length of a state is neutral (the field is tangential at every
-/// radius), so that it cannot run away near the antipode; whoever reads a state normalises it.
+/// Unit vectors on the sphere, dz_i/dt = (I - z_i z_i^T) (drive_i + sum_j w_ij z_j). The length of a state is neutral (the field is tangential at
+/// every radius), so that it cannot run away near the antipode; whoever reads a state normalises it.
 class Sphere final : public Dynamics {
  public:
     struct Edge {

@@ -26,9 +26,9 @@ class Stepper {
     /// How many neighbouring nodes a polynomial through states and rates needs, so that it adds no error of importance to the method's own.
     [[nodiscard]] virtual std::size_t interpolation_nodes() const = 0;
 
-    [[nodiscard]] double time() const { return time_; }                    ///< [s]
-    [[nodiscard]] const State& state() const { return state_; }            ///< at time()
-    [[nodiscard]] const State& rate() const { return rate_; }              ///< [1/s] at time()
+    [[nodiscard]] double time() const { return time_; }                     ///< [s]
+    [[nodiscard]] const State& state() const { return state_; }             ///< at time()
+    [[nodiscard]] const State& rate() const { return rate_; }               ///< [1/s] at time()
     [[nodiscard]] std::size_t evaluations() const { return evaluations_; }  ///< of the derivative so far
 
  protected:
@@ -38,8 +38,8 @@ class Stepper {
     std::size_t evaluations_ = 0;
 };
 
-/// From the start of `dynamics`, which must outlive it; `tolerance` [rad] is of one step. Couplings with delay are integrated as in delay.hpp whatever
-/// the method. std::runtime_error if no step meets the tolerance.
+/// From the start of `dynamics`, which must outlive it; `tolerance` [rad] is of one step. Couplings with delay are integrated as in delay.hpp
+/// whatever the method. std::runtime_error if no step meets the tolerance.
 [[nodiscard]] std::unique_ptr<Stepper> stepper(const Dynamics& dynamics, Method method, double tolerance);
 
 }  // namespace entrain::engines::phase

@@ -507,7 +507,9 @@ TEST(Tolerance, OfAnyAllowedSizeEndsTheRun) {
         class Set final : public FieldVisitor {
          public:
             explicit Set(double value) : value_{value} {}
-            void visit(const Field& field) override { *std::get<NumberField>(field.value).value = value_; }
+            void visit(const Field& field) override {
+                if (field.name == "tolerance") *std::get<NumberField>(field.value).value = value_;
+            }
 
          private:
             double value_;
