@@ -75,7 +75,7 @@ struct Network {
     }
 
     [[nodiscard]] Planar dynamics() const {
-        Harmonic harmonic{1, Field{size}, {}, {}};
+        Harmonic harmonic{1, Phasors{size}, {}, {}};
         for (std::uint32_t i = 0; i < size; ++i)
             for (std::uint32_t j = 0; j < size; ++j) harmonic.entries.push_back({i, j, weight[i * size + j]});
         std::vector<Harmonic> harmonics;
@@ -295,7 +295,7 @@ Figure settle_error() {
     constexpr double band = M_PI / 180.0;
     for (const Method method : {Method::dopri5, Method::fehlberg78})
         for (double start = 0.1; start < 3.1; start += 0.1) {
-            Harmonic harmonic{1, Field{1}, {}, {}};
+            Harmonic harmonic{1, Phasors{1}, {}, {}};
             harmonic.drive.re[0] = 1.0;
             std::vector<Harmonic> harmonics;
             harmonics.push_back(std::move(harmonic));

@@ -70,10 +70,10 @@ DelayedStepper::DelayedStepper(const Planar& dynamics, double tolerance)
 
     state_ = dynamics.start;
     for (State* s : {&rate_, &middle_, &end_, &k2_, &k3_, &k4_}) s->resize(n);
-    drives_.assign(dynamics.drives().size(), Field{n});
-    power_ = Field{n};
-    pull_ = Field{n};
-    past_.assign(longest + 2, Field{n});  // a step asks for what was `longest` ago and writes two halves
+    drives_.assign(dynamics.drives().size(), Phasors{n});
+    power_ = Phasors{n};
+    pull_ = Phasors{n};
+    past_.assign(longest + 2, Phasors{n});  // a step asks for what was `longest` ago and writes two halves
     for (std::ptrdiff_t k = -static_cast<std::ptrdiff_t>(longest); k <= 0; ++k) {
         for (std::size_t i = 0; i < n; ++i) middle_[i] = dynamics.start[i] + 0.5 * static_cast<double>(k) * grid_.step * dynamics.detuning()[i];
         remember(k, middle_);
@@ -83,7 +83,7 @@ DelayedStepper::DelayedStepper(const Planar& dynamics, double tolerance)
 }
 
 void DelayedStepper::remember(std::ptrdiff_t half_step, const State& state) {
-    Field& z = past(half_step);
+    Phasors& z = past(half_step);
     kernels::sincos(state.size(), state.data(), z.re.data(), z.im.data());
 }
 
@@ -94,8 +94,8 @@ void DelayedStepper::sum_drives(std::ptrdiff_t half_step) {
         std::copy(dynamics_.drives()[h].im.begin(), dynamics_.drives()[h].im.end(), drives_[h].im.begin());
     }
     for (const Group& group : groups_) {
-        const Field& seen = past(half_step - static_cast<std::ptrdiff_t>(group.half_steps));
-        const Field* z = &seen;
+        const Phasors& seen = past(half_step - static_cast<std::ptrdiff_t>(group.half_steps));
+        const Phasors* z = &seen;
         if (const int order = dynamics_.orders()[group.harmonic]; order > 1) {
             std::copy(seen.re.begin(), seen.re.end(), power_.re.begin());
             std::copy(seen.im.begin(), seen.im.end(), power_.im.begin());
@@ -103,7 +103,7 @@ void DelayedStepper::sum_drives(std::ptrdiff_t half_step) {
             z = &power_;
         }
         group.matrix->apply(z->re.data(), z->im.data(), pull_.re.data(), pull_.im.data());
-        Field& drive = drives_[group.harmonic];
+        Phasors& drive = drives_[group.harmonic];
         for (std::size_t i = 0; i < drive.re.size(); ++i) drive.re[i] += pull_.re[i];
         for (std::size_t i = 0; i < drive.im.size(); ++i) drive.im[i] += pull_.im[i];
     }

@@ -44,7 +44,7 @@ class DelayedStepper final : public Stepper {
     };
 
     /// e^(i theta) at half step number `half_step` of the run, negative before its start.
-    [[nodiscard]] Field& past(std::ptrdiff_t half_step) {
+    [[nodiscard]] Phasors& past(std::ptrdiff_t half_step) {
         const auto length = static_cast<std::ptrdiff_t>(past_.size());
         return past_[static_cast<std::size_t>((half_step % length + length) % length)];
     }
@@ -55,11 +55,11 @@ class DelayedStepper final : public Stepper {
     const Planar& dynamics_;
     DelayGrid grid_;
     std::vector<Group> groups_;
-    std::vector<Field> past_;  // a ring
+    std::vector<Phasors> past_;  // a ring
     std::ptrdiff_t half_step_ = 0;
-    std::vector<Field> drives_;  // per harmonic, of the anchors and the past
-    Field power_;
-    Field pull_;
+    std::vector<Phasors> drives_;  // per harmonic, of the anchors and the past
+    Phasors power_;
+    Phasors pull_;
     State middle_;
     State end_;
     State k2_;

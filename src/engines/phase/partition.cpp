@@ -107,7 +107,7 @@ std::unique_ptr<Dynamics> Partition::planar(std::span<const std::uint32_t> membe
             if (harmonic == nullptr || harmonic->order != c.harmonic) {
                 harmonic = &harmonics[c.harmonic];
                 harmonic->order = c.harmonic;
-                if (harmonic->drive.re.empty()) harmonic->drive = Field{n};
+                if (harmonic->drive.re.empty()) harmonic->drive = Phasors{n};
                 row_factor = rate * turned_by(c.harmonic * problem_.raw_shift(i));
             }
             const std::complex<double> weight = c.weight * row_factor * turned_by(-c.phase_lag);

@@ -7,7 +7,7 @@
 
 namespace entrain::engines::phase {
 
-void multiply(Field& a, const Field& b) {
+void multiply(Phasors& a, const Phasors& b) {
     double* const x = a.re.data();
     double* const y = a.im.data();
     const double* const u = b.re.data();
@@ -25,7 +25,7 @@ Planar::Planar(State phases, State detuning, State softening, std::vector<Harmon
     const std::size_t n = start.size();
     if (std::all_of(softening_.begin(), softening_.end(), [](double s) { return s == 0.0; })) softening_.clear();
     // Nothing acts: an empty harmonic spares the loops a case of their own.
-    if (harmonics.empty()) harmonics.push_back({1, Field{n}, {}, {}});
+    if (harmonics.empty()) harmonics.push_back({1, Phasors{n}, {}, {}});
 
     State drive(n);
     State coupling(n);
@@ -49,10 +49,10 @@ Planar::Planar(State phases, State detuning, State softening, std::vector<Harmon
         stiffness = std::max(stiffness, steepest * (0.5 * drive[i] + coupling[i]));
     }
 
-    unit_ = Field{n};
-    pull_ = Field{n};
-    if (orders_.size() > 1 || orders_[0] > 1 || !softening_.empty()) power_ = Field{n};
-    sum_ = Field{n};
+    unit_ = Phasors{n};
+    pull_ = Phasors{n};
+    if (orders_.size() > 1 || orders_[0] > 1 || !softening_.empty()) power_ = Phasors{n};
+    sum_ = Phasors{n};
 }
 
 std::size_t Planar::matrix_bytes() const {
@@ -63,20 +63,20 @@ std::size_t Planar::matrix_bytes() const {
 
 /// sum_ = sum over harmonics of factor(m) H_m, which is all that is asked of the network.
 template <class Factor>
-void Planar::sum_pulls(const State& state, std::span<const Field> drives, const Factor& factor) const {
+void Planar::sum_pulls(const State& state, std::span<const Phasors> drives, const Factor& factor) const {
     const std::size_t n = state.size();
     kernels::sincos(n, state.data(), unit_.re.data(), unit_.im.data());
     std::fill(sum_.re.begin(), sum_.re.end(), 0.0);
     std::fill(sum_.im.begin(), sum_.im.end(), 0.0);
     int order = 1;
     for (std::size_t h = 0; h < orders_.size(); ++h) {
-        if (orders_[h] > 1 && power_.re.empty()) power_ = Field{n};
+        if (orders_[h] > 1 && power_.re.empty()) power_ = Phasors{n};
         if (orders_[h] > 1 && order == 1) {
             std::copy(unit_.re.begin(), unit_.re.end(), power_.re.begin());
             std::copy(unit_.im.begin(), unit_.im.end(), power_.im.begin());
         }
         for (; order < orders_[h]; ++order) multiply(power_, unit_);
-        const Field& z = orders_[h] == 1 ? unit_ : power_;
+        const Phasors& z = orders_[h] == 1 ? unit_ : power_;
         if (matrices_[h])
             matrices_[h]->apply(z.re.data(), z.im.data(), pull_.re.data(), pull_.im.data());
         else {
@@ -97,7 +97,7 @@ void Planar::sum_pulls(const State& state, std::span<const Field> drives, const 
 
 void Planar::derivative(const State& state, State& rate) const { derivative(state, drives_, rate); }
 
-void Planar::derivative(const State& state, std::span<const Field> drives, State& rate) const {
+void Planar::derivative(const State& state, std::span<const Phasors> drives, State& rate) const {
     const std::size_t n = state.size();
     const double* const detuning = detuning_.data();
     double* const out = rate.data();

@@ -9,9 +9,9 @@
 namespace entrain::engines::phase {
 
 /// Complex numbers, one per oscillator.
-struct Field {
-    Field() = default;
-    explicit Field(std::size_t n) : re(n), im(n) {}
+struct Phasors {
+    Phasors() = default;
+    explicit Phasors(std::size_t n) : re(n), im(n) {}
     State re;
     State im;
 };
@@ -26,7 +26,7 @@ struct DelayedEntry {
 /// theta_i).
 struct Harmonic {
     int order = 1;
-    Field drive;                          ///< [1/s] of all anchors
+    Phasors drive;                        ///< [1/s] of all anchors
     std::vector<kernels::Entry> entries;  ///< [1/s] of other free oscillators, without delay
     std::vector<DelayedEntry> delayed;    ///< [1/s]
 };
@@ -45,33 +45,33 @@ class Planar final : public Dynamics {
     [[nodiscard]] double memory() const override { return memory_; }
 
     /// The derivative under other drives than the anchors' alone, one per harmonic.
-    void derivative(const State& state, std::span<const Field> drives, State& rate) const;
+    void derivative(const State& state, std::span<const Phasors> drives, State& rate) const;
 
     [[nodiscard]] const State& detuning() const { return detuning_; }
-    [[nodiscard]] std::span<const Field> drives() const { return drives_; }
+    [[nodiscard]] std::span<const Phasors> drives() const { return drives_; }
     [[nodiscard]] const std::vector<int>& orders() const { return orders_; }
     [[nodiscard]] const std::vector<std::vector<DelayedEntry>>& delayed() const { return delayed_; }  ///< by harmonic
     [[nodiscard]] std::size_t matrix_bytes() const;                                                   ///< read by one derivative
 
  private:
     template <class Factor>
-    void sum_pulls(const State& state, std::span<const Field> drives, const Factor& factor) const;
+    void sum_pulls(const State& state, std::span<const Phasors> drives, const Factor& factor) const;
 
     State detuning_;
     State softening_;
     std::vector<int> orders_;
-    std::vector<Field> drives_;
+    std::vector<Phasors> drives_;
     std::vector<std::unique_ptr<kernels::CouplingMatrix>> matrices_;  ///< null where no free oscillator acts through the harmonic
     std::vector<std::vector<DelayedEntry>> delayed_;
     double memory_ = 0.0;
 
-    mutable Field unit_;   // work space: e^(i theta)
-    mutable Field power_;  // e^(i m theta)
-    mutable Field pull_;   // through one harmonic
-    mutable Field sum_;    // of all pulls, each seen from its phase
+    mutable Phasors unit_;   // work space: e^(i theta)
+    mutable Phasors power_;  // e^(i m theta)
+    mutable Phasors pull_;   // through one harmonic
+    mutable Phasors sum_;    // of all pulls, each seen from its phase
 };
 
 /// a *= b, number by number.
-void multiply(Field& a, const Field& b);
+void multiply(Phasors& a, const Phasors& b);
 
 }  // namespace entrain::engines::phase

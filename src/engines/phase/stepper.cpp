@@ -56,7 +56,7 @@ class StepAdjuster {
     [[nodiscard]] double get_max_dt() const { return longest_; }
 
  private:
-    static constexpr double safety = 0.9;
+    static constexpr double safety = 0.96;
     static constexpr double integral = 0.7;
     static constexpr double proportional = 0.4;
     static constexpr double smallest_change = 0.2;
@@ -138,6 +138,8 @@ class AdaptiveStepper final : public Stepper {
 }  // namespace
 
 Method automatic_method(double tolerance) {
+    // N = 98, all to all, measured: for an error of 1e-6 rad dopri5 needs 157 right-hand sides (tolerance 1e-5), fehlberg78 200; for 1e-7 290 and
+    // 221.
     constexpr double loose = 1e-6;
     return tolerance > loose ? Method::dopri5 : Method::fehlberg78;
 }
