@@ -250,7 +250,7 @@ Figure scipy_ratio(std::size_t n) {
 /// Perturbed copies of one network as one problem, through the engine.
 Figure copies() {
     constexpr std::size_t n = 98;
-    constexpr std::size_t count = 200;
+    constexpr std::size_t count = 100;
     problem::PhaseProblem problem;
     const auto all = static_cast<Eigen::Index>(n * count);
     problem.network.free.resize(n * count);

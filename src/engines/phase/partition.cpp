@@ -5,6 +5,7 @@
 #include <complex>
 #include <map>
 #include <numeric>
+#include <stdexcept>
 #include <string>
 
 #include "core/error.hpp"
@@ -43,7 +44,7 @@ std::vector<std::uint32_t> component_numbers(const network::OscillatorNetwork& n
         return i;
     };
     for (const Coupling& c : net.couplings)
-        if (c.kind == Coupling::From::free) {
+        if (c.kind == Coupling::From::free && parent[c.from] != parent[c.to]) {
             const std::uint32_t a = root(c.from);
             const std::uint32_t b = root(c.to);
             parent[std::max(a, b)] = std::min(a, b);  // the root is the smallest member
@@ -75,12 +76,14 @@ Partition::Partition(const problem::PhaseProblem& problem) : problem_{problem} {
         members_[next[number[i]]++] = i;
     }
 
-    first_coupling_.assign(n + 1, 0);
-    for (const Coupling& c : net.couplings) ++first_coupling_[c.to + 1U];
-    std::partial_sum(first_coupling_.begin(), first_coupling_.end(), first_coupling_.begin());
-    by_target_.resize(net.couplings.size());
-    next.assign(first_coupling_.begin(), first_coupling_.end() - 1);
-    for (std::uint32_t k = 0; k < net.couplings.size(); ++k) by_target_[next[net.couplings[k].to]++] = k;
+    first_coupling_.assign(n + 1, net.couplings.size());
+    std::size_t k = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        while (k < net.couplings.size() && net.couplings[k].to < i) throw std::invalid_argument{"phase: couplings are not sorted by their targets"};
+        first_coupling_[i] = k;
+        while (k < net.couplings.size() && net.couplings[k].to == i) ++k;
+    }
+    if (k < net.couplings.size()) throw std::invalid_argument{"phase: couplings are not sorted by their targets"};
 }
 
 std::unique_ptr<Dynamics> Partition::dynamics(std::size_t component) const {
@@ -94,6 +97,8 @@ std::unique_ptr<Dynamics> Partition::planar(std::span<const std::uint32_t> membe
     State detuning(n);
     State softening(problem_.softening.size() > 0 ? n : 0);
     std::map<int, Harmonic> harmonics;
+    std::size_t couplings = 0;
+    for (const std::uint32_t i : members) couplings += couplings_to(i).size();
     for (std::size_t row = 0; row < n; ++row) {
         const std::uint32_t i = members[row];
         phases[row] = std::atan2(net.start(i, 1), net.start(i, 0));
@@ -102,12 +107,12 @@ std::unique_ptr<Dynamics> Partition::planar(std::span<const std::uint32_t> membe
         const double rate = problem_.coupling_rate(i);
         Harmonic* harmonic = nullptr;
         std::complex<double> row_factor;
-        for (const std::uint32_t k : couplings_to(i)) {
-            const Coupling& c = net.couplings[k];
+        for (const Coupling& c : couplings_to(i)) {
             if (harmonic == nullptr || harmonic->order != c.harmonic) {
                 harmonic = &harmonics[c.harmonic];
                 harmonic->order = c.harmonic;
                 if (harmonic->drive.re.empty()) harmonic->drive = Phasors{n};
+                if (harmonic->entries.empty() && n > 1) harmonic->entries.reserve(couplings);
                 row_factor = rate * turned_by(c.harmonic * problem_.raw_shift(i));
             }
             const std::complex<double> weight = c.weight * row_factor * turned_by(-c.phase_lag);
@@ -138,8 +143,7 @@ std::unique_ptr<Dynamics> Partition::sphere(std::span<const std::uint32_t> membe
     for (Eigen::Index column = 0; column < n; ++column) {
         const std::uint32_t i = members[static_cast<std::size_t>(column)];
         states.col(column) = net.start.row(i).normalized();
-        for (const std::uint32_t k : couplings_to(i)) {
-            const Coupling& c = net.couplings[k];
+        for (const Coupling& c : couplings_to(i)) {
             const double weight = problem_.coupling_rate(i) * c.weight.real();
             if (c.kind == Coupling::From::anchor)
                 drive.col(column) += weight * net.anchors.row(c.from).transpose();
@@ -150,12 +154,12 @@ std::unique_ptr<Dynamics> Partition::sphere(std::span<const std::uint32_t> membe
     return std::make_unique<Sphere>(states, std::move(drive), std::move(edges));
 }
 
-Eigen::VectorXd rate_bound(const problem::PhaseProblem& problem) {
-    const network::OscillatorNetwork& net = problem.network;
-    Eigen::VectorXd sum = Eigen::VectorXd::Zero(net.size());
-    for (const Coupling& c : net.couplings)
-        sum(c.to) += problem.coupling_rate(c.to) * std::abs(c.weight) * (c.kind == Coupling::From::anchor ? net.anchors.row(c.from).norm() : 1.0);
-    return sum;
+double Partition::rate_bound(std::uint32_t oscillator) const {
+    const network::OscillatorNetwork& net = problem_.network;
+    double sum = 0.0;
+    for (const Coupling& c : couplings_to(oscillator))
+        sum += magnitude(c.weight) * (c.kind == Coupling::From::anchor ? net.anchors.row(c.from).norm() : 1.0);
+    return problem_.coupling_rate(oscillator) * sum;
 }
 
 }  // namespace entrain::engines::phase

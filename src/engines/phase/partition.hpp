@@ -1,5 +1,4 @@
 #pragma once
-#include <Eigen/Core>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,7 +15,7 @@ namespace entrain::engines::phase {
 /// are constant. Refers to the problem, which must outlive it.
 class Partition {
  public:
-    /// ModelError for what has no equation here: for d > 2 detuning, harmonics, lags, complex weights, delays and noise; noise together with delays.
+    /// std::invalid_argument if couplings are not sorted by their targets; ModelError for what has no equation here: for d > 2 detuning, harmonics, lags, complex weights, delays and noise; noise together with delays.
     explicit Partition(const problem::PhaseProblem& problem);
 
     [[nodiscard]] std::size_t size() const { return first_.size() - 1; }
@@ -34,24 +33,21 @@ class Partition {
     /// when asked for, so that a matrix exists no longer than its component is being solved; threads may ask at the same time.
     [[nodiscard]] std::unique_ptr<Dynamics> dynamics(std::size_t component) const;
 
+    /// sum_j K |w_ij| |x_j| [1/s] over all couplings of an oscillator, free ones included.
+    [[nodiscard]] double rate_bound(std::uint32_t oscillator) const;
+
  private:
     [[nodiscard]] std::unique_ptr<Dynamics> planar(std::span<const std::uint32_t> members) const;
     [[nodiscard]] std::unique_ptr<Dynamics> sphere(std::span<const std::uint32_t> members) const;
-
-    /// Couplings that act on an oscillator.
-    [[nodiscard]] std::span<const std::uint32_t> couplings_to(std::uint32_t oscillator) const {
-        return std::span{by_target_}.subspan(first_coupling_[oscillator], first_coupling_[oscillator + 1] - first_coupling_[oscillator]);
+    [[nodiscard]] std::span<const network::Coupling> couplings_to(std::uint32_t oscillator) const {
+        return std::span{problem_.network.couplings}.subspan(first_coupling_[oscillator], first_coupling_[oscillator + 1] - first_coupling_[oscillator]);
     }
 
     const problem::PhaseProblem& problem_;
     std::vector<std::uint32_t> members_;  // component after component
     std::vector<std::size_t> first_;      // [components + 1] into members_
     std::vector<std::uint32_t> local_;    // [N] position within its component
-    std::vector<std::uint32_t> by_target_;
-    std::vector<std::size_t> first_coupling_;  // [N + 1] into by_target_
+    std::vector<std::size_t> first_coupling_;  // [N + 1] of the problem's, which are sorted by their targets
 };
-
-/// sum_j K |w_ij| |x_j| over all couplings of each oscillator [N] [1/s], free ones included.
-[[nodiscard]] Eigen::VectorXd rate_bound(const problem::PhaseProblem& problem);
 
 }  // namespace entrain::engines::phase

@@ -31,9 +31,9 @@ Planar::Planar(State phases, State detuning, State softening, std::vector<Harmon
     State coupling(n);
     for (Harmonic& h : harmonics) {
         for (std::size_t i = 0; i < n; ++i) drive[i] += h.order * std::hypot(h.drive.re[i], h.drive.im[i]);
-        for (const kernels::Entry& e : h.entries) coupling[e.row] += h.order * std::abs(e.value);
+        for (const kernels::Entry& e : h.entries) coupling[e.row] += h.order * magnitude(e.value);
         for (const DelayedEntry& d : h.delayed) {
-            coupling[d.entry.row] += h.order * std::abs(d.entry.value);
+            coupling[d.entry.row] += h.order * magnitude(d.entry.value);
             memory_ = std::max(memory_, d.delay);
         }
         orders_.push_back(h.order);

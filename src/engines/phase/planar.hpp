@@ -1,4 +1,5 @@
 #pragma once
+#include <cmath>
 #include <complex>
 #include <memory>
 #include <vector>
@@ -70,6 +71,9 @@ class Planar final : public Dynamics {
     mutable Phasors pull_;   // through one harmonic
     mutable Phasors sum_;    // of all pulls, each seen from its phase
 };
+
+/// |w|; most weights are real, and the general case costs as much as a sine.
+[[nodiscard]] inline double magnitude(std::complex<double> w) { return w.imag() == 0.0 ? std::abs(w.real()) : std::abs(w); }
 
 /// a *= b, number by number.
 void multiply(Phasors& a, const Phasors& b);

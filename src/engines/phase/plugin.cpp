@@ -47,20 +47,15 @@ const PhaseProblem& phase_problem(const problem::Problem& problem) {
     return *phase;
 }
 
-/// How long oscillators are followed [N] [s]: past max_time by so much that the limit of those that settle in time is known, or, where that is
-/// infinite (dimensionless problems), what drive 1e-3 of the row sum takes from 179.9 deg to the final state.
-Eigen::VectorXd horizons(const PhaseProblem& problem) {
-    const Eigen::VectorXd bound = rate_bound(problem);
-    Eigen::VectorXd horizon = Eigen::VectorXd::Zero(bound.size());
-    for (Eigen::Index i = 0; i < bound.size(); ++i) {
-        if (std::isfinite(problem.rule.max_time(i))) {
-            horizon(i) = past_limit * problem.rule.max_time(i);
-            continue;
-        }
-        if (bound(i) > 0.0) horizon(i) = problem::predicted_settling_time(least_drive * bound(i), farthest_start, stationary_angle);
-        if (problem.detuning(i) != 0.0) horizon(i) = std::max(horizon(i), slips_waited * turn / std::abs(problem.detuning(i)));
-    }
-    return horizon;
+/// How long an oscillator is followed [s]: past max_time by so much that the limit of those that settle in time is known, or, where that is infinite
+/// (dimensionless problems), what drive 1e-3 of the row sum takes from 179.9 deg to the final state.
+double horizon(const PhaseProblem& problem, const Partition& parts, std::uint32_t i) {
+    if (std::isfinite(problem.rule.max_time(i))) return past_limit * problem.rule.max_time(i);
+    const double bound = parts.rate_bound(i);
+    double time = 0.0;
+    if (bound > 0.0) time = problem::predicted_settling_time(least_drive * bound, farthest_start, stationary_angle);
+    if (problem.detuning(i) != 0.0) time = std::max(time, slips_waited * turn / std::abs(problem.detuning(i)));
+    return time;
 }
 
 problem::OscillatorSolution solution_of(const Dynamics& dynamics, const Run& run, Record& record, std::size_t local, double max_time) {
@@ -125,12 +120,11 @@ class PhaseEngine final : public Engine {
     [[nodiscard]] problem::Solution solve(const problem::Problem& any, const RunOptions& run) const override {
         const PhaseProblem& problem = phase_problem(any);
         const Partition parts{problem};
-        const Eigen::VectorXd horizon = horizons(problem);
         const double numbers = static_cast<double>(problem.network.size()) * (problem.network.dimension == 2 ? 1.0 : problem.network.dimension);
         const auto samples = static_cast<std::size_t>(std::clamp(samples_in_all / std::max(numbers, 1.0), fewest_samples, most_samples));
         const std::size_t threads =
             std::clamp<std::size_t>(static_cast<std::size_t>(std::max(run.jobs, 1)), 1, std::max<std::size_t>(parts.size(), 1));
-        const Task task{problem, parts, horizon, samples, path_bytes / threads, run.progress.stop};
+        const Task task{problem, parts, samples, path_bytes / threads, run.progress.stop};
 
         problem::Solution solution;
         solution.oscillators.resize(static_cast<std::size_t>(problem.network.size()));
@@ -187,7 +181,6 @@ class PhaseEngine final : public Engine {
     struct Task {
         const PhaseProblem& problem;
         const Partition& parts;
-        const Eigen::VectorXd& horizon;
         std::size_t samples;
         std::size_t path_bytes;
         const std::atomic<bool>* stop;
@@ -244,7 +237,7 @@ class PhaseEngine final : public Engine {
         const auto members = task.parts.oscillators(component);
         const std::unique_ptr<Dynamics> dynamics = task.parts.dynamics(component);
         Limits limits{method_, tolerance_, 0.0, task.path_bytes, task.stop};
-        for (const std::uint32_t i : members) limits.horizon = std::max(limits.horizon, task.horizon(i));
+        for (const std::uint32_t i : members) limits.horizon = std::max(limits.horizon, horizon(task.problem, task.parts, i));
         const Run run = find_end(*dynamics, limits);
         Part part;
         part.evaluations = run.evaluations;
@@ -271,7 +264,7 @@ class PhaseEngine final : public Engine {
             noise.diffusion.push_back(task.problem.diffusion(i));
             noise.seed.push_back(task.problem.noise_seed.at(i));
             watch.rate.push_back(rule.rate(i));
-            watch.max_time.push_back(std::isfinite(rule.max_time(i)) ? rule.max_time(i) : std::max(task.horizon(i), rule.least_time));
+            watch.max_time.push_back(std::isfinite(rule.max_time(i)) ? rule.max_time(i) : std::max(horizon(task.problem, task.parts, i), rule.least_time));
         }
         NoisyRun run = follow_noisy(*dynamics, noise_scheme_, noise, watch);
         Part part;
