@@ -15,7 +15,8 @@ namespace entrain::engines::phase {
 /// are constant. Refers to the problem, which must outlive it.
 class Partition {
  public:
-    /// std::invalid_argument if couplings are not sorted by their targets; ModelError for what has no equation here: for d > 2 detuning, harmonics, lags, complex weights, delays and noise; noise together with delays.
+    /// std::invalid_argument if couplings are not sorted by their targets; ModelError for what has no equation here: for d > 2 detuning, harmonics,
+    /// lags, complex weights, delays and noise; noise together with delays.
     explicit Partition(const problem::PhaseProblem& problem);
 
     [[nodiscard]] std::size_t size() const { return first_.size() - 1; }
@@ -40,13 +41,14 @@ class Partition {
     [[nodiscard]] std::unique_ptr<Dynamics> planar(std::span<const std::uint32_t> members) const;
     [[nodiscard]] std::unique_ptr<Dynamics> sphere(std::span<const std::uint32_t> members) const;
     [[nodiscard]] std::span<const network::Coupling> couplings_to(std::uint32_t oscillator) const {
-        return std::span{problem_.network.couplings}.subspan(first_coupling_[oscillator], first_coupling_[oscillator + 1] - first_coupling_[oscillator]);
+        return std::span{problem_.network.couplings}.subspan(first_coupling_[oscillator],
+                                                             first_coupling_[oscillator + 1] - first_coupling_[oscillator]);
     }
 
     const problem::PhaseProblem& problem_;
-    std::vector<std::uint32_t> members_;  // component after component
-    std::vector<std::size_t> first_;      // [components + 1] into members_
-    std::vector<std::uint32_t> local_;    // [N] position within its component
+    std::vector<std::uint32_t> members_;       // component after component
+    std::vector<std::size_t> first_;           // [components + 1] into members_
+    std::vector<std::uint32_t> local_;         // [N] position within its component
     std::vector<std::size_t> first_coupling_;  // [N + 1] of the problem's, which are sorted by their targets
 };
 

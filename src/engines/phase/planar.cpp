@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/rates.hpp"
 #include "kernels/trigonometry.hpp"
 
 namespace entrain::engines::phase {
@@ -49,9 +50,11 @@ Planar::Planar(State phases, State detuning, State softening, std::vector<Harmon
         stiffness = std::max(stiffness, steepest * (0.5 * drive[i] + coupling[i]));
     }
 
+    plain_ = orders_.size() == 1 && orders_[0] == 1 && softening_.empty();
+    driven_ = *std::max_element(drive.begin(), drive.end()) > 0.0;
     unit_ = Phasors{n};
     pull_ = Phasors{n};
-    if (orders_.size() > 1 || orders_[0] > 1 || !softening_.empty()) power_ = Phasors{n};
+    power_ = Phasors{orders_.back() > 1 ? n : 0};
     sum_ = Phasors{n};
 }
 
@@ -70,7 +73,6 @@ void Planar::sum_pulls(const State& state, std::span<const Phasors> drives, cons
     std::fill(sum_.im.begin(), sum_.im.end(), 0.0);
     int order = 1;
     for (std::size_t h = 0; h < orders_.size(); ++h) {
-        if (orders_[h] > 1 && power_.re.empty()) power_ = Phasors{n};
         if (orders_[h] > 1 && order == 1) {
             std::copy(unit_.re.begin(), unit_.re.end(), power_.re.begin());
             std::copy(unit_.im.begin(), unit_.im.end(), power_.im.begin());
@@ -95,14 +97,23 @@ void Planar::sum_pulls(const State& state, std::span<const Phasors> drives, cons
     }
 }
 
-void Planar::derivative(const State& state, State& rate) const { derivative(state, drives_, rate); }
+void Planar::derivative(const State& state, State& rate) const {
+    const std::size_t n = state.size();
+    if (plain_ && !driven_ && matrices_[0]) {
+        // One pass over the phases, one over the matrix, one to combine.
+        kernels::sincos(n, state.data(), unit_.re.data(), unit_.im.data());
+        matrices_[0]->apply(unit_.re.data(), unit_.im.data(), pull_.re.data(), pull_.im.data());
+        kernels::rates(n, unit_.re.data(), unit_.im.data(), pull_.re.data(), pull_.im.data(), detuning_.data(), rate.data());
+        return;
+    }
+    derivative(state, drives_, rate);
+}
 
 void Planar::derivative(const State& state, std::span<const Phasors> drives, State& rate) const {
     const std::size_t n = state.size();
     const double* const detuning = detuning_.data();
     double* const out = rate.data();
-    if (orders_.size() == 1 && orders_[0] == 1 && softening_.empty()) {
-        // The usual network: one pass over the phases, one over the matrix, one to combine.
+    if (plain_) {
         double* const x = unit_.re.data();
         double* const y = unit_.im.data();
         const double* const drive_re = drives[0].re.data();

@@ -65,6 +65,8 @@ class Planar final : public Dynamics {
     std::vector<std::unique_ptr<kernels::CouplingMatrix>> matrices_;  ///< null where no free oscillator acts through the harmonic
     std::vector<std::vector<DelayedEntry>> delayed_;
     double memory_ = 0.0;
+    bool plain_ = true;    // harmonic 1 and no softening, the usual network
+    bool driven_ = false;  // by anchors
 
     mutable Phasors unit_;   // work space: e^(i theta)
     mutable Phasors power_;  // e^(i m theta)

@@ -264,7 +264,8 @@ class PhaseEngine final : public Engine {
             noise.diffusion.push_back(task.problem.diffusion(i));
             noise.seed.push_back(task.problem.noise_seed.at(i));
             watch.rate.push_back(rule.rate(i));
-            watch.max_time.push_back(std::isfinite(rule.max_time(i)) ? rule.max_time(i) : std::max(horizon(task.problem, task.parts, i), rule.least_time));
+            watch.max_time.push_back(std::isfinite(rule.max_time(i)) ? rule.max_time(i)
+                                                                     : std::max(horizon(task.problem, task.parts, i), rule.least_time));
         }
         NoisyRun run = follow_noisy(*dynamics, noise_scheme_, noise, watch);
         Part part;
