@@ -1,5 +1,4 @@
 #pragma once
-#include <cmath>
 #include <vector>
 
 #include "core/random.hpp"
@@ -39,16 +38,6 @@ inline engines::phase::Planar all_to_all(std::size_t n, double delay = 0.0) {
     std::vector<Harmonic> harmonics;
     harmonics.push_back(std::move(harmonic));
     return Planar{start, detuning, {}, std::move(harmonics)};
-}
-
-/// Unwrapped phase of dtheta/dt = w - R sin(theta), w > R, after whole turns and a part of one: the time of a phase is known in closed form.
-inline double drift_time(double from, double to, double rate, double detuning) {
-    const double beat = std::sqrt(detuning * detuning - rate * rate);
-    const auto along = [&](double theta) {  // grows by pi a turn
-        const double turns = std::floor((theta + M_PI) / (2.0 * M_PI));
-        return std::atan((detuning * std::tan(0.5 * (theta - 2.0 * M_PI * turns)) - rate) / beat) + M_PI * turns;
-    };
-    return 2.0 / beat * (along(to) - along(from));
 }
 
 }  // namespace entrain::test
