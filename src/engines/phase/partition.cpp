@@ -154,6 +154,13 @@ std::unique_ptr<Dynamics> Partition::sphere(std::span<const std::uint32_t> membe
     return std::make_unique<Sphere>(states, std::move(drive), std::move(edges));
 }
 
+std::size_t Partition::free_couplings(std::size_t component) const {
+    std::size_t sum = 0;
+    for (const std::uint32_t i : oscillators(component))
+        for (const Coupling& c : couplings_to(i)) sum += c.kind == Coupling::From::free ? 1U : 0U;
+    return sum;
+}
+
 double Partition::rate_bound(std::uint32_t oscillator) const {
     const network::OscillatorNetwork& net = problem_.network;
     double sum = 0.0;

@@ -34,6 +34,8 @@ class Partition {
     /// when asked for, so that a matrix exists no longer than its component is being solved; threads may ask at the same time.
     [[nodiscard]] std::unique_ptr<Dynamics> dynamics(std::size_t component) const;
 
+    [[nodiscard]] std::size_t free_couplings(std::size_t component) const;  ///< between its oscillators
+
     /// sum_j K |w_ij| |x_j| [1/s] over all couplings of an oscillator, free ones included.
     [[nodiscard]] double rate_bound(std::uint32_t oscillator) const;
 
