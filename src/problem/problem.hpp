@@ -80,7 +80,9 @@ struct PhaseTerm {
     double reference = 0.0;  ///< [rad] the bracket's value in the free cell
 };
 
-/// Test benches: a triangular pulse of current between two pins of a cell.
+/// Test benches: a triangular pulse of current between two pins of a cell. On a circuit's grid its half base becomes a whole number of steps, at
+/// least two: then the sum over the grid is the charge, wherever the pulse falls between two points. Not within the first steps of a run, which are
+/// shorter.
 struct Kick {
     double charge = 0.0;     ///< [C] physical, that flows into `plus`
     double time = 0.0;       ///< [s] of its peak, after time 0 of the run
@@ -94,13 +96,16 @@ struct Cell {
     network::TokenId id;
     std::vector<Parameter> parameters;  ///< of the instance: device deviations and initial conditions that preset the start phase
     std::complex<double> injection;     ///< [A] phasor of the summed anchor currents, of cos(w t + arg): what a full crossbar would inject
-    std::vector<std::complex<double>> injection_harmonics;  ///< [A] phasors of harmonics 2, 3, ... of the injected current
-    std::vector<Kick> kicks;                                ///< test benches
+    std::vector<std::complex<double>> injection_harmonics{};  ///< [A] phasors of harmonics 2, 3, ... of the injected current
+    std::vector<Kick> kicks{};                                ///< test benches
     double clock_shift = 0.0;      ///< [rad] by which the phase of this cell's clock runs ahead: see CircuitProblem::warm_up_periods
     double drive_offset_hz = 0.0;  ///< test benches: this cell's injection is off the reference frequency by this much
     double noise_density = 0.0;    ///< [A^2/Hz] one-sided density of white current noise at the injection pins
     std::uint64_t noise_seed = 0;  ///< of its random stream, one deviate per time step
 };
+
+/// A periodic waveform without mean: harmonics 1, 2, ... relative to the first, a = sum over k of |a_k| cos(k x + arg a_k), a_1 = 1.
+using Waveform = std::vector<std::complex<double>>;
 
 /// How anchors act on cells.
 enum class Summing {
@@ -115,7 +120,7 @@ struct Crosspoint {
     double siemens = 0.0;  ///< current summing: [A/V] of a unit-amplitude anchor; resistive: conductance [S]
 };
 
-/// An anchor as a source: mean + amplitude cos(w t + phase), see CircuitProblem.
+/// An anchor as a source: mean + amplitude times its waveform at w t + phase, see CircuitProblem.
 struct AnchorSource {
     network::AnchorId id;
     double phase = 0.0;  ///< [rad]
@@ -162,9 +167,10 @@ struct CircuitProblem {
     Crossbar crossbar = Crossbar::reduced;
     Summing summing = Summing::current;
     double anchor_mean_v = 0.0;       ///< [V] resistive summing: level around which the anchors swing
-    double anchor_amplitude_v = 1.0;  ///< [V] current summing: 1
-    double reference_hz = 0.0;        ///< anchors' frequency
-    double half_step_hz = 0.0;        ///< measured for at_half_step(); 0 = unknown, as in benches, where another step would measure another thing
+    double anchor_amplitude_v = 1.0;  ///< [V] of the fundamental; current summing: 1
+    Waveform anchor_waveform = {1.0};
+    double reference_hz = 0.0;  ///< anchors' frequency
+    double half_step_hz = 0.0;  ///< measured for at_half_step(); 0 = unknown, as in benches, where another step would measure another thing
     /// Whole periods before time 0 in which cells run free: for cells whose states cannot be preset. They all start alike, and a cell is brought to a
     /// start phase by shifting its clock: a cell that is ahead by some angle, among sources that are ahead by the same, is the same circuit later.
     int warm_up_periods = 0;

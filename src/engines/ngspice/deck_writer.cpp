@@ -104,12 +104,26 @@ std::string instance(const problem::CircuitProblem& problem, const problem::Cell
     return line;
 }
 
-/// SIN card arguments of an anchor, mean + amplitude cos(w t + phase): ngspice's last argument is the phase of a sine in degrees.
-std::string cosine(const problem::CircuitProblem& problem, const std::string& frequency, double phase) {
+/// Voltage sources in series, one per harmonic of an anchor's waveform, from node `name` to ground. `frequency` gives the text of a harmonic's; SIN's
+/// last argument is the phase of a sine in degrees.
+template <class Frequency>
+std::vector<std::string> anchor_cards(const problem::CircuitProblem& problem, const std::string& name, Frequency frequency, double phase) {
     const bool resistive = problem.summing == problem::Summing::resistive;
     const double scale = resistive ? 1.0 / problem.volt_scale : 1.0;  // a transconductance turns one netlist volt into physical amperes
-    return fmt::format("SIN({} {} {} 0 0 {})", number(scale * problem.anchor_mean_v), number(scale * problem.anchor_amplitude_v), frequency,
-                       number(degrees(phase) + 90.0));
+    std::vector<std::size_t> orders;
+    for (std::size_t k = 1; k <= problem.anchor_waveform.size(); ++k)
+        if (problem.anchor_waveform[k - 1] != 0.0) orders.push_back(k);
+    std::vector<std::string> cards;
+    for (std::size_t n = 0; n < orders.size(); ++n) {
+        const std::size_t k = orders[n];
+        const auto node = [&](std::size_t place) { return place == 0 ? name : fmt::format("{}_h{}", name, orders[place]); };
+        const std::complex<double> harmonic = problem.anchor_waveform[k - 1];
+        cards.push_back(fmt::format("v{} {} {} SIN({} {} {} 0 0 {})", node(n), node(n), n + 1 == orders.size() ? "0" : node(n + 1),
+                                    number(n == 0 ? scale * problem.anchor_mean_v : 0.0),
+                                    number(scale * problem.anchor_amplitude_v * std::abs(harmonic)), frequency(k),
+                                    number(degrees(static_cast<double>(k) * phase + std::arg(harmonic)) + 90.0)));
+    }
+    return cards;
 }
 
 /// Conductance, or transconductance that injects into inject_plus: a G source drives its current from its first node through itself to the second.
@@ -118,6 +132,29 @@ std::string crosspoint(const problem::CircuitProblem& problem, std::size_t index
     if (problem.summing == problem::Summing::resistive)
         return fmt::format("rx{} {} {} {}", index, plus, anchor, number(problem.ampere_scale / (siemens * problem.volt_scale)));
     return fmt::format("gx{} {} {} {} 0 {}", index, minus, plus, anchor, number(siemens / problem.ampere_scale));
+}
+
+/// Source i<k> whose current the worker is asked for; it flows into `plus`. No dc value: ngspice 39 crashes on `dc v external`.
+std::string external_current(std::size_t k, const std::string& plus, const std::string& minus) {
+    return fmt::format("i{} {} {} external", k, minus, plus);
+}
+
+using Pins = std::pair<std::string, std::string>;  ///< plus, minus
+using PulsesByPins = std::map<Pins, std::vector<Pulse>>;
+
+/// Kicks of a cell as pulses of netlist current.
+PulsesByPins pulses_of(const problem::CircuitProblem& problem, const problem::Cell& cell) {
+    constexpr double least_steps = 2.0;  // a shorter triangle is one or two points
+    const double step = problem::step_s(problem);
+    PulsesByPins pulses;
+    for (const problem::Kick& kick : cell.kicks) {
+        for (const std::string& pin : {kick.plus, kick.minus})
+            if (pin != "0" && std::ranges::find(problem.cell.pins, pin) == problem.cell.pins.end())
+                throw std::logic_error{fmt::format("a kick into '{}', which is no pin of {}", pin, problem.cell.subcircuit)};
+        const double half_base = step * std::max(std::round(kick.half_base / step), least_steps);
+        pulses[{kick.plus, kick.minus}].push_back({kick.time, half_base, kick.charge / half_base / problem.ampere_scale});
+    }
+    return pulses;
 }
 
 }  // namespace
@@ -157,15 +194,24 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
         }
         netlist.signals.push_back(std::move(signal));
         const bool reduced = problem.crossbar == problem::Crossbar::reduced;
-        if (!reduced && cell.drive_offset_hz != 0.0)
-            throw std::logic_error{"a full crossbar has one anchor frequency; benches with drive offsets need the reduced one"};
-        if (reduced || cell.noise_density > 0.0) {
-            // No dc value: ngspice 39 crashes on `dc v external`.
-            netlist.lines.push_back(fmt::format("i{} {} {} external", netlist.sources.size(), node(port.inject_minus), node(port.inject_plus)));
+        if (!reduced && (cell.drive_offset_hz != 0.0 || !cell.injection_harmonics.empty()))
+            throw std::logic_error{"a full crossbar has anchors of one frequency; benches with drive offsets or harmonics need the reduced one"};
+        PulsesByPins kicks = pulses_of(problem, cell);
+        if (const Pins port_pins{port.inject_plus, port.inject_minus}; reduced || cell.noise_density > 0.0 || kicks.contains(port_pins)) {
             const double noise_rms = std::sqrt(0.5 * cell.noise_density / problem::step_s(problem));  // [A]
-            const std::complex<double> injection = cell.injection * std::polar(1.0, -cell.clock_shift);
-            netlist.sources.push_back(
-                {(reduced ? injection : 0.0) / problem.ampere_scale, cell.drive_offset_hz, noise_rms / problem.ampere_scale, cell.noise_seed});
+            ExternalSource source{.offset_hz = cell.drive_offset_hz, .noise_rms = noise_rms / problem.ampere_scale, .noise_seed = cell.noise_seed};
+            if (reduced) source.phasor = cell.injection * std::polar(1.0 / problem.ampere_scale, -cell.clock_shift);
+            for (const std::complex<double>& phasor : cell.injection_harmonics) {
+                const double order = 2.0 + static_cast<double>(source.harmonics.size());
+                source.harmonics.push_back(phasor * std::polar(1.0 / problem.ampere_scale, -order * cell.clock_shift));
+            }
+            if (auto there = kicks.extract(port_pins)) source.pulses = std::move(there.mapped());
+            netlist.lines.push_back(external_current(netlist.sources.size(), node(port.inject_plus), node(port.inject_minus)));
+            netlist.sources.push_back(std::move(source));
+        }
+        for (auto& [pins, pulses] : kicks) {
+            netlist.lines.push_back(external_current(netlist.sources.size(), node(pins.first), node(pins.second)));
+            netlist.sources.push_back({.pulses = std::move(pulses)});
         }
     }
     if (problem.recorded_periods > 0)
@@ -181,8 +227,10 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
             netlist.lines.push_back(
                 crosspoint(problem, netlist.lines.size(), node(port.inject_plus), node(port.inject_minus), fmt::format("a{}", c.anchor), c.siemens));
         }
+        const auto frequency = [&](std::size_t order) { return number(static_cast<double>(order) * problem.reference_hz); };
         for (const std::uint32_t a : anchors)
-            netlist.lines.push_back(fmt::format("va{0} a{0} 0 {1}", a, cosine(problem, number(problem.reference_hz), problem.anchors[a].phase)));
+            for (std::string& card : anchor_cards(problem, fmt::format("a{}", a), frequency, problem.anchors[a].phase))
+                netlist.lines.push_back(std::move(card));
     }
     netlist.lines.push_back(options_line(problem));
     const double end = stop_time + problem.warm_up_periods / problem.reference_hz;
@@ -254,8 +302,9 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
         anchors.insert(c.anchor);
         text += crosspoint(problem, i, plus_nodes[c.cell], minus_nodes[c.cell], anchor(c.anchor), c.siemens) + "\n";
     }
+    const auto frequency = [](std::size_t order) { return order == 1 ? std::string{"{reference_hz}"} : fmt::format("{{{}*reference_hz}}", order); };
     for (const std::uint32_t a : anchors)
-        text += fmt::format("v{0} {0} 0 {1}\n", anchor(a), cosine(problem, "{reference_hz}", problem.anchors[a].phase));
+        for (const std::string& card : anchor_cards(problem, anchor(a), frequency, problem.anchors[a].phase)) text += card + "\n";
     text += options_line(problem) + "\n";
     text += ".tran {step_s} {stop_s} {save_from_s} {step_s} uic\n";
     text += fmt::format(".save{}\n", readout.all_waves ? " all" : saved);
