@@ -2,89 +2,63 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/numeric/odeint/stepper/controlled_runge_kutta.hpp>
-#include <boost/numeric/odeint/stepper/dense_output_runge_kutta.hpp>
-#include <boost/numeric/odeint/stepper/generation.hpp>
-#include <boost/numeric/odeint/stepper/runge_kutta_dopri5.hpp>
 #include <cmath>
-#include <limits>
+#include <numeric>
+#include <span>
 
 #include "core/quantity.hpp"
 
 namespace entrain::engines::phase {
 namespace {
 
-namespace odeint = boost::numeric::odeint;
-static_assert(odeint::is_resizeable<State>::value);
-
 constexpr double remaining_angle = 1e-8;  // [rad] far below the 1e-6 rad the phase model is trusted to
 constexpr double tolerances_kept = 10.0;  // steps at the edge of stability leave a few tolerances of noise, below which no rate decays
 constexpr double slip_turns = 2.0;        // an oscillator alone has met every phase after one; of a network a transient may take one
 constexpr double patience = 200.0;        // [1/scale] transients of networks, before slips count
+constexpr double delays_waited = 20.0;    // the same in units of the longest delay
 constexpr double rounding_watch = 40.0;   // [1/contraction] e^40 lifts a deviation from rounding error to order one
 constexpr double window_share = 0.2;      // of the time so far: a few time constants when the end is near
-constexpr double shortest_window = 2.0;   // [1/scale]
+constexpr double shortest_window = 2.0;   // [1/scale], and of the longest delay
 constexpr int quiet_windows_needed = 2;   // a slow mode hidden below a fast one has come out after one more
-constexpr double longest_step = 1.0;  // [1/scale] networks: well inside the stability region, else errors of a tolerance live on in the fastest mode
-constexpr double first_step = 0.01;   // [1/scale]; the controller takes it from there
+constexpr double first_look = 0.01;       // [1/scale] slips are counted from a time that doubles
+constexpr std::size_t pieces = 8;         // of a step in which a component may turn back: a fourth of the fastest decay each
+constexpr double least_neighbour = 0.3;   // of a step, for the next one to take part in its polynomial
+constexpr double samples_wanted = 450.0;  // of a trajectory, if so many are asked for: cubic pieces between them are good to 1e-6 rad
 
-bool alone(const Dynamics& dynamics) { return dynamics.start.size() == dynamics.components(); }
-
-/// Dormand-Prince with dense output. Phases have no natural zero, so the tolerance is absolute.
-class Stepper {
- public:
-    Stepper(const Dynamics& dynamics, double tolerance)
-        : dynamics_{dynamics},
-          stepper_{odeint::make_dense_output(tolerance, 0.0, alone(dynamics) ? unlimited : longest_step / dynamics.scale,
-                                             odeint::runge_kutta_dopri5<State>{})} {
-        stepper_.initialize(dynamics.start, 0.0, first_step / dynamics.scale);
-    }
-    void step() {
-        stepper_.do_step([this](const State& x, State& dxdt, double) {
-            ++evaluations_;
-            dynamics_.derivative(x, dxdt);
-        });
-    }
-    [[nodiscard]] double begin() const { return stepper_.previous_time(); }
-    [[nodiscard]] double end() const { return stepper_.current_time(); }
-    [[nodiscard]] const State& state() const { return stepper_.current_state(); }
-    void state_at(double time, State& state) const {
-        state.resize(stepper_.current_state().size());  // odeint writes into it as it is
-        stepper_.calc_state(time, state);
-    }
-    [[nodiscard]] std::size_t evaluations() const { return evaluations_; }
-
- private:
-    static constexpr double unlimited = 0.0;  // odeint's way of saying it
-    using Dense = decltype(odeint::make_dense_output(1.0, 1.0, 1.0, odeint::runge_kutta_dopri5<State>{}));
-    const Dynamics& dynamics_;
-    Dense stepper_;
-    std::size_t evaluations_ = 0;
-};
-
-double speed_of(const Dynamics& dynamics, const State& rate, std::size_t oscillator) {
+double largest_speed(const Dynamics& dynamics, const State& rate) {
     const std::size_t c = dynamics.components();
-    double sum = 0.0;
-    for (std::size_t k = oscillator * c; k < (oscillator + 1) * c; ++k) sum += rate[k] * rate[k];
-    return std::sqrt(sum);
+    double largest = 0.0;
+    for (std::size_t first = 0; first < rate.size(); first += c) {
+        double sum = 0.0;
+        for (std::size_t k = first; k < first + c; ++k) sum += rate[k] * rate[k];
+        largest = std::max(largest, sum);
+    }
+    return std::sqrt(largest);
 }
 
 /// Tells when a component has come to rest.
 class Rest {
  public:
-    Rest(const Dynamics& dynamics, double limit) : dynamics_{dynamics}, count_{dynamics.start.size() / dynamics.components()}, limit_{limit} {}
+    Rest(const Dynamics& dynamics, double limit) : dynamics_{dynamics}, limit_{limit}, contraction_(dynamics.oscillators()) {}
 
     bool reached(double time, const State& state, const State& rate) {
-        double speed = 0.0;
-        for (std::size_t i = 0; i < count_; ++i) speed = std::max(speed, speed_of(dynamics_, rate, i));
-        if (count_ == 1) {
-            const double contraction = dynamics_.contraction(state, 0);
+        const double speed = largest_speed(dynamics_, rate);
+        if (dynamics_.alone()) {
+            const double contraction = least_contraction(state);
             return contraction > 0.0 && speed < limit_ * contraction;
         }
         return decayed(time, speed) || never_moved(time, state, speed);
     }
 
+    [[nodiscard]] std::size_t evaluations() const { return evaluations_; }
+
  private:
+    double least_contraction(const State& state) {
+        dynamics_.contraction(state, contraction_);
+        ++evaluations_;
+        return *std::min_element(contraction_.begin(), contraction_.end());
+    }
+
     /// Compares the largest speeds of successive time windows, each a fixed share of the time so far: long enough to average over oscillating modes,
     /// and never more than that share too late.
     bool decayed(double time, double speed) {
@@ -95,7 +69,7 @@ class Rest {
             previous_peak_ = peak_;
             peak_ = 0.0;
             window_begin_ = time;
-            window_end_ = std::max(time * (1.0 + window_share), time + shortest_window / dynamics_.scale);
+            window_end_ = std::max(time * (1.0 + window_share), time + shortest());
         }
         peak_ = std::max(peak_, speed);
         return quiet_windows_ >= quiet_windows_needed;
@@ -104,17 +78,19 @@ class Rest {
     /// Started at a fixed point: nothing to decay. Stable if no oscillator would leave on its own and rounding errors had time to grow.
     bool never_moved(double time, const State& state, double speed) {
         if (moved_) return false;
-        double contraction = std::numeric_limits<double>::infinity();
-        for (std::size_t i = 0; i < count_; ++i) contraction = std::min(contraction, dynamics_.contraction(state, i));
+        const double contraction = least_contraction(state);
         moved_ = !(contraction > 0.0 && speed < limit_ * contraction);
         return !moved_ && time * contraction > rounding_watch;
     }
 
+    [[nodiscard]] double shortest() const { return shortest_window * std::max(1.0 / dynamics_.scale, dynamics_.memory()); }
+
     const Dynamics& dynamics_;
-    std::size_t count_;
     double limit_;
+    std::vector<double> contraction_;
+    std::size_t evaluations_ = 0;
     double window_begin_ = 0.0;
-    double window_end_ = shortest_window / dynamics_.scale;
+    double window_end_ = shortest();
     double previous_peak_ = 0.0;
     double peak_ = 0.0;
     int quiet_windows_ = 0;
@@ -129,7 +105,7 @@ class Slips {
     /// At the end of a step. Oscillators that slip are flagged in `run`.
     bool seen(double time, const State& state, Run& run) {
         if (dynamics_.components() != 1) return false;
-        if (state.size() == 1) {
+        if (dynamics_.alone()) {
             run.slips[0] = std::abs(state[0] - dynamics_.start[0]) > slip_turns * turn;
             if (run.slips[0]) run.mean_drift[0] = (state[0] - dynamics_.start[0]) / time;
             return run.slips[0];
@@ -137,8 +113,8 @@ class Slips {
         if (time < 2.0 * kept_time_) return false;
         const bool any = flag(time, state, run);
         kept_ = state;
-        kept_time_ = std::max(time, first_step / dynamics_.scale);
-        return any && time * dynamics_.scale > patience;
+        kept_time_ = std::max(time, first_look / dynamics_.scale);
+        return any && time > std::max(patience / dynamics_.scale, delays_waited * dynamics_.memory());
     }
 
     /// At the horizon, wherever that lies between two checks.
@@ -159,49 +135,16 @@ class Slips {
     double kept_time_ = 0.0;
 };
 
-bool finite(const State& state) {
-    return std::all_of(state.begin(), state.end(), [](double x) { return std::isfinite(x); });
+/// Length of a step times the cube root of the largest change of a rate in unit time: the third derivative, up to a factor that is common to all.
+double bend(const Node& begin, const Node& end, std::size_t numbers) {
+    double largest = 0.0;
+    for (std::size_t i = 0; i < numbers; ++i) largest = std::max(largest, std::abs(end.rate[i] - begin.rate[i]));
+    const double length = end.time - begin.time;
+    return length * std::cbrt(largest / length);
 }
 
-/// The interpolant of one step on part of it, as a polynomial through six points of the dense output. Dormand-Prince's is of degree five, so nothing
-/// is lost, and single oscillators are evaluated without the others.
-class Segment {
- public:
-    static constexpr std::size_t pieces = 5;
-
-    Segment(const Stepper& stepper, double begin, double end) : begin_{begin}, end_{end} {
-        for (std::size_t k = 0; k <= pieces; ++k) stepper.state_at(time(k), nodes_[k]);
-    }
-    [[nodiscard]] double time(std::size_t node) const { return begin_ + (end_ - begin_) * static_cast<double>(node) / pieces; }
-    [[nodiscard]] const State& node(std::size_t k) const { return nodes_[k]; }
-
-    [[nodiscard]] double value(double time, std::size_t component) const {
-        const double u = (time - begin_) / (end_ - begin_) * pieces;
-        double sum = 0.0;
-        for (std::size_t k = 0; k <= pieces; ++k) {
-            double weight = 1.0;
-            for (std::size_t j = 0; j <= pieces; ++j)
-                if (j != k) weight *= (u - static_cast<double>(j)) / (static_cast<double>(k) - static_cast<double>(j));
-            sum += weight * nodes_[k][component];
-        }
-        return sum;
-    }
-
- private:
-    double begin_;
-    double end_;
-    std::array<State, pieces + 1> nodes_;
-};
-
-/// Where `excess`, positive at `outside` and not positive at `inside`, changes its sign.
-template <class Excess>
-double bisect(double outside, double inside, const Excess& excess) {
-    while (std::abs(inside - outside) > 1e-12 * std::abs(inside)) {
-        const double middle = 0.5 * (outside + inside);
-        if (middle == outside || middle == inside) break;
-        (excess(middle) > 0.0 ? outside : inside) = middle;
-    }
-    return inside;
+bool finite(const State& state) {
+    return std::all_of(state.begin(), state.end(), [](double x) { return std::isfinite(x); });
 }
 
 /// Angle between an oscillator's state in `a` and in `b`; `at(k)` gives component k of the first.
@@ -227,19 +170,272 @@ double angle(const At& at, const State& b, std::size_t components, std::size_t o
     return 2.0 * std::atan2(std::sqrt(apart), std::sqrt(together));
 }
 
-/// Last entry of one oscillator into an angle around its final state.
+/// Where `excess`, positive at `outside` and not positive at `inside`, changes its sign: false position, the end that stays counting half each time
+/// (Illinois; Dowell and Jarratt 1971), and halving where that does not shorten the interval.
+template <class Excess>
+double crossing(double outside, double inside, const Excess& excess) {
+    constexpr double narrow = 1e-12;  // relative: rounding
+    double above = excess(outside);
+    double below = excess(inside);
+    if (!(above > 0.0) || below > 0.0) return inside;  // touches the edge within rounding
+    double width = std::abs(inside - outside);
+    for (int k = 0; std::abs(inside - outside) > narrow * std::abs(inside); ++k) {
+        double at = outside + (inside - outside) * above / (above - below);
+        if (k % 3 == 2) {
+            if (std::abs(inside - outside) > 0.5 * width) at = 0.5 * (outside + inside);
+            width = std::abs(inside - outside);
+        }
+        if (at == outside || at == inside) break;
+        const double found = excess(at);
+        if (found > 0.0) {
+            outside = at;
+            above = found;
+            below *= 0.5;
+        } else {
+            inside = at;
+            below = found;
+            above *= 0.5;
+        }
+    }
+    return inside;
+}
+
+/// One step of a run.
+struct Cell {
+    Node begin;
+    Node end;
+    Interpolant between;
+    [[nodiscard]] double length() const { return end.time - begin.time; }
+    [[nodiscard]] double time(std::size_t part, std::size_t parts) const {
+        return part == parts ? end.time : begin.time + length() * static_cast<double>(part) / static_cast<double>(parts);
+    }
+};
+
+/// The nodes of a run one after the other: those that were kept, or the same steps once more.
+class Replay {
+ public:
+    Replay(const Dynamics& dynamics, const Limits& limits, const Run& run)
+        : kept_{run.path}, again_{dynamics.start.size(), 2 * Interpolant::most_nodes}, horizon_{limits.horizon}, last_{run.steps} {
+        if (dynamics.scale == 0.0) return;
+        if (!run.path.complete()) {
+            stepper_ = stepper(dynamics, limits.method, limits.tolerance);
+            width_ = stepper_->interpolation_nodes();
+            again_.append(0.0, stepper_->state(), stepper_->rate());
+        } else {
+            width_ = run.interpolation_nodes;
+        }
+    }
+
+    [[nodiscard]] std::size_t evaluations() const { return stepper_ ? stepper_->evaluations() : 0; }
+
+    /// Step k, with the polynomial through the nodes around it; k ascends from call to call.
+    Cell step(std::size_t k) {
+        // Outwards from the step, but not into steps that are much shorter: polynomials through nodes that lie close together magnify what they are
+        // off.
+        const double least = least_neighbour * (node(k + 1).time - node(k).time);
+        std::size_t first = k;
+        std::size_t last = k + 1;
+        const auto shift = [&](std::size_t from) { return node(from + 1).time - node(from).time >= least; };
+        for (bool grew = true; grew && last - first + 1 < width_;) {
+            grew = false;
+            if (last < last_ && last - k < width_ && shift(last)) {
+                ++last;
+                grew = true;
+            }
+            if (last - first + 1 < width_ && first > 0 && k - first + 2 < width_ && shift(first - 1)) {
+                --first;
+                grew = true;
+            }
+        }
+        std::array<Node, Interpolant::most_nodes> nodes;
+        for (std::size_t j = first; j <= last; ++j) nodes[j - first] = node(j);
+        return {nodes[k - first], nodes[k + 1 - first], Interpolant{std::span{nodes}.first(last - first + 1)}};
+    }
+
+ private:
+    Node node(std::size_t k) {
+        if (!stepper_) return kept_.node(k);
+        while (again_.size() <= k) {
+            stepper_->step(horizon_);
+            again_.append(stepper_->time(), stepper_->state(), stepper_->rate());
+        }
+        return again_.node(k);
+    }
+
+    const Path& kept_;
+    Path again_;
+    double horizon_;
+    std::size_t last_;
+    std::size_t width_ = 2;
+    std::unique_ptr<Stepper> stepper_;
+};
+
+/// Last entry of an oscillator into an angle around its final state, from what is told of it piece by piece.
 struct Entry {
     double band = 0.0;
     bool outside = false;
     double time = 0.0;
+
+    template <class Distance>
+    void follow(double from, double to, double at_end, const Distance& distance) {
+        const bool now = at_end > band;
+        if (outside && !now) time = crossing(from, to, [&](double t) { return distance(t) - band; });
+        outside = now;
+    }
+};
+
+/// The entries of all oscillators into one angle around the end of a run.
+class Entries {
+ public:
+    Entries(double band, const Dynamics& dynamics, const State& end) : end_{end}, components_{dynamics.components()} {
+        for (std::size_t i = 0; i < dynamics.oscillators(); ++i) {
+            const auto at = [&](std::size_t k) { return dynamics.start[k]; };
+            entries_.push_back({band, angle(at, end_, components_, i) > band, 0.0});
+        }
+    }
+
+    void follow(const Cell& cell) {
+        for (std::size_t i = 0; i < entries_.size(); ++i) components_ == 1 ? follow_phase(cell, i) : follow_unit(cell, i);
+    }
+
+    [[nodiscard]] std::vector<double> times() const {
+        std::vector<double> result;
+        for (const Entry& entry : entries_) result.push_back(entry.time);
+        return result;
+    }
+
+ private:
+    /// Unwrapped: after its last entry a phase is near the end, not whole turns away.
+    void follow_phase(const Cell& cell, std::size_t i) {
+        Entry& entry = entries_[i];
+        const double begin = std::abs(cell.begin.state[i] - end_[i]);
+        const double end = std::abs(cell.end.state[i] - end_[i]);
+        const auto distance = [&](double t) { return std::abs(cell.between.at(t, i) - end_[i]); };
+        const double first = cell.begin.rate[i] * cell.length();
+        const double last = cell.end.rate[i] * cell.length();
+        const double total = cell.end.state[i] - cell.begin.state[i];
+        // A cubic with these ends and slopes goes straight from one to the other (Fritsch and Carlson 1980) ...
+        const bool direct = first * total >= 0.0 && last * total >= 0.0 && std::max(std::abs(first), std::abs(last)) <= 3.0 * std::abs(total);
+        // ... or leaves their interval by at most this; half as much again for what the interpolant has beyond a cubic.
+        const double excursion = direct ? 0.0 : 1.5 * 4.0 / 27.0 * (std::abs(first) + std::abs(last));
+        if (std::max(begin, end) + excursion <= entry.band) return;  // and was inside before
+        if (direct) {
+            entry.follow(cell.begin.time, cell.end.time, end, distance);
+        } else {
+            for (std::size_t k = 1; k <= pieces; ++k) {
+                const double to = cell.time(k, pieces);
+                entry.follow(cell.time(k - 1, pieces), to, k == pieces ? end : distance(to), distance);
+            }
+        }
+    }
+
+    void follow_unit(const Cell& cell, std::size_t i) {
+        const auto distance = [&](double t) { return angle([&](std::size_t k) { return cell.between.at(t, k); }, end_, components_, i); };
+        for (std::size_t k = 1; k <= pieces; ++k) {
+            const double to = cell.time(k, pieces);
+            entries_[i].follow(cell.time(k - 1, pieces), to, distance(to), distance);
+        }
+    }
+
+    const State& end_;
+    std::size_t components_;
+    std::vector<Entry> entries_;
+};
+
+/// The time an oscillator takes for its second turn.
+class Turns {
+ public:
+    explicit Turns(const Dynamics& dynamics) : start_{dynamics.start}, first_(start_.size()), period_(start_.size()) {}
+
+    void follow(const Cell& cell, std::size_t i) {
+        if (period_[i]) return;
+        const double turned = std::abs(cell.end.state[i] - start_[i]);
+        const auto reached = [&](double turns) {
+            return crossing(cell.begin.time, cell.end.time, [&](double t) { return turns * turn - std::abs(cell.between.at(t, i) - start_[i]); });
+        };
+        if (!first_[i] && turned > turn) first_[i] = reached(1.0);
+        if (turned > 2.0 * turn) period_[i] = reached(2.0) - *first_[i];
+    }
+
+    [[nodiscard]] const std::vector<std::optional<double>>& periods() const { return period_; }
+
+ private:
+    const State& start_;
+    std::vector<std::optional<double>> first_;
+    std::vector<std::optional<double>> period_;
+};
+
+/// Samples of all oscillators at the same times.
+class Sampler {
+ public:
+    Sampler(const Dynamics& dynamics, const Run& run, const Request& request)
+        : components_{dynamics.components()}, until_{request.until}, bend_{run.bend}, state_(dynamics.start), unit_(components_) {
+        trajectories_.assign(dynamics.oscillators(), problem::Trajectory{static_cast<int>(components_)});
+        for (std::size_t i = 0; i < trajectories_.size(); ++i) append(i, 0.0);
+        // Cubic pieces between samples err by their distance cubed times the third derivative: that is even when samples lie as close together as its
+        // cube root is large. Where steps are more than samples, every n-th.
+        stride_ = run.steps / request.samples + 1;
+        const double sum = std::accumulate(run.bend.begin(), run.bend.end(), 0.0);
+        share_ = sum > 0.0 ? std::min(samples_wanted, static_cast<double>(request.samples)) / sum : 0.0;
+        last_ = run.steps;
+    }
+
+    /// Step number `step`, from 0.
+    void follow(const Cell& cell, std::size_t step) {
+        const std::size_t parts = stride_ > 1 ? 1 : std::max<std::size_t>(1, static_cast<std::size_t>(std::round(share_ * bend_[step])));
+        for (std::size_t k = 1; k <= parts; ++k) {
+            const double from = cell.time(k - 1, parts);
+            const double to = cell.time(k, parts);
+            const bool keep = k < parts || (step + 1) % stride_ == 0 || step + 1 == last_;
+            if (keep && k == parts)
+                std::copy_n(cell.end.state, state_.size(), state_.begin());
+            else if (keep)
+                cell.between.at(to, state_);
+            for (std::size_t i = 0; i < trajectories_.size(); ++i) {
+                if (to < until_[i]) {
+                    if (keep) append(i, to);
+                } else if (from < until_[i]) {
+                    for (std::size_t c = 0; c < components_; ++c) unit_[c] = cell.between.at(until_[i], i * components_ + c);
+                    append_unit(i, until_[i]);
+                }
+            }
+        }
+    }
+
+    [[nodiscard]] std::vector<problem::Trajectory> take() { return std::move(trajectories_); }
+
+ private:
+    void append(std::size_t i, double time) {
+        std::copy_n(state_.begin() + static_cast<std::ptrdiff_t>(i * components_), components_, unit_.begin());
+        append_unit(i, time);
+    }
+    void append_unit(std::size_t i, double time) {
+        if (components_ > 1) {
+            double norm = 0.0;
+            for (const double x : unit_) norm += x * x;
+            for (double& x : unit_) x /= std::sqrt(norm);
+        }
+        trajectories_[i].append(time, unit_);
+    }
+
+    std::size_t components_;
+    const std::vector<double>& until_;
+    const std::vector<double>& bend_;
+    State state_;
+    std::vector<double> unit_;
+    double share_ = 0.0;
+    std::size_t stride_ = 1;
+    std::size_t last_ = 0;
+    std::vector<problem::Trajectory> trajectories_;
 };
 
 }  // namespace
 
 Run find_end(const Dynamics& dynamics, const Limits& limits) {
-    const std::size_t count = dynamics.start.size() / dynamics.components();
+    const std::size_t count = dynamics.oscillators();
     Run run;
     run.state = dynamics.start;
+    run.rate.resize(run.state.size());
     run.slips.assign(count, false);
     run.mean_drift.assign(count, 0.0);
     dynamics.derivative(run.state, run.rate);
@@ -250,9 +446,12 @@ Run find_end(const Dynamics& dynamics, const Limits& limits) {
     }
     if (dynamics.scale == 0.0) return run;
 
+    const auto stepping = stepper(dynamics, limits.method, limits.tolerance);
+    run.interpolation_nodes = stepping->interpolation_nodes();
+    run.path = Path{run.state.size(), std::max(run.interpolation_nodes, limits.path_bytes / Path::bytes_per_node(run.state.size()))};
+    run.path.append(0.0, stepping->state(), stepping->rate());
     Rest rest{dynamics, std::max(remaining_angle, tolerances_kept * limits.tolerance)};
     Slips slips{dynamics};
-    Stepper stepper{dynamics, limits.tolerance};
     bool ended = rest.reached(0.0, run.state, run.rate);
     if (ended) run.end = End::stationary;
     while (!ended) {
@@ -260,105 +459,47 @@ Run find_end(const Dynamics& dynamics, const Limits& limits) {
             run.end = End::interrupted;
             break;
         }
-        stepper.step();
+        stepping->step(limits.horizon);
         ++run.steps;
-        run.time = std::min(stepper.end(), limits.horizon);
-        if (run.time < limits.horizon)
-            run.state = stepper.state();
-        else
-            stepper.state_at(run.time, run.state);
-        dynamics.derivative(run.state, run.rate);
-        ++run.evaluations;
+        run.time = stepping->time();
+        run.path.append(run.time, stepping->state(), stepping->rate());
+        run.bend.push_back(bend(run.path.node(run.steps - 1), run.path.node(run.steps), run.state.size()));
         ended = true;
-        if (!finite(run.state)) {
+        if (!finite(stepping->state())) {
             run.end = End::not_finite;
-        } else if (rest.reached(run.time, run.state, run.rate)) {
+        } else if (rest.reached(run.time, stepping->state(), stepping->rate())) {
             run.end = End::stationary;
-        } else if (slips.seen(run.time, run.state, run)) {
+        } else if (slips.seen(run.time, stepping->state(), run)) {
             run.end = End::slipping;
         } else if (run.time >= limits.horizon) {
-            run.end = slips.flag(run.time, run.state, run) ? End::slipping : End::horizon;
+            run.end = slips.flag(run.time, stepping->state(), run) ? End::slipping : End::horizon;
         } else {
             ended = false;
         }
     }
-    run.evaluations += stepper.evaluations();
+    run.state = stepping->state();
+    run.rate = stepping->rate();
+    run.evaluations += stepping->evaluations() + rest.evaluations();
     return run;
 }
 
 Record record(const Dynamics& dynamics, const Limits& limits, const Run& run, const Request& request) {
-    const std::size_t c = dynamics.components();
-    const std::size_t count = dynamics.start.size() / c;
-    Record result;
-    result.trajectories.assign(count, problem::Trajectory{static_cast<int>(c)});
-    result.slip_period.resize(count);
-
-    std::vector<Entry> outer(count, {request.band, false, 0.0});
-    std::vector<Entry> inner(count, {request.inner_band, false, 0.0});
-    std::vector<std::optional<double>> first_turn(count);
-    std::vector<double> unit(c);
-    const auto sample = [&](std::size_t i, double time, const auto& at) {
-        double norm = 0.0;
-        for (std::size_t k = 0; k < c; ++k) {
-            unit[k] = at(i * c + k);
-            norm += unit[k] * unit[k];
+    Sampler sampler{dynamics, run, request};
+    Entries outer{request.band, dynamics, run.state};
+    Entries inner{request.inner_band, dynamics, run.state};
+    Turns turns{dynamics};
+    Replay replay{dynamics, limits, run};
+    for (std::size_t step = 0; step < run.steps; ++step) {
+        const Cell cell{replay.step(step)};
+        sampler.follow(cell, step);
+        if (run.end == End::stationary) {
+            outer.follow(cell);
+            inner.follow(cell);
         }
-        if (c > 1)
-            for (double& x : unit) x /= std::sqrt(norm);
-        result.trajectories[i].append(time, unit);
-    };
-    for (std::size_t i = 0; i < count; ++i) {
-        const auto at = [&](std::size_t k) { return dynamics.start[k]; };
-        sample(i, 0.0, at);
-        const double distance = angle(at, run.state, c, i);
-        outer[i].outside = distance > outer[i].band;
-        inner[i].outside = distance > inner[i].band;
+        for (std::size_t i = 0; i < run.slips.size(); ++i)
+            if (run.slips[i]) turns.follow(cell, i);
     }
-
-    // Steps follow the curvature of the motion, and so do samples: five a step when there is room, else every n-th step.
-    const bool dense = run.steps * Segment::pieces <= request.samples;
-    const std::size_t stride = dense ? 1 : run.steps / request.samples + 1;
-    Stepper stepper{dynamics, limits.tolerance};
-    for (std::size_t step = 1; step <= run.steps; ++step) {
-        stepper.step();
-        const Segment segment{stepper, stepper.begin(), std::min(stepper.end(), run.time)};
-        for (std::size_t k = 1; k <= Segment::pieces; ++k) {
-            const double from = segment.time(k - 1);
-            const double to = segment.time(k);
-            const bool keep = dense || (k == Segment::pieces && (step % stride == 0 || step == run.steps));
-            for (std::size_t i = 0; i < count; ++i) {
-                const auto node = [&](std::size_t component) { return segment.node(k)[component]; };
-                const auto angle_at = [&](double time) {
-                    return angle([&](std::size_t component) { return segment.value(time, component); }, run.state, c, i);
-                };
-                const double distance = angle(node, run.state, c, i);
-                for (Entry* entry : {&outer[i], &inner[i]}) {
-                    const bool outside = distance > entry->band;
-                    if (entry->outside && !outside) entry->time = bisect(from, to, [&](double t) { return angle_at(t) - entry->band; });
-                    entry->outside = outside;
-                }
-                if (c == 1 && run.slips[i] && !result.slip_period[i]) {
-                    const double turned = std::abs(segment.node(k)[i] - dynamics.start[i]);
-                    const auto missing = [&](double turns) {
-                        return bisect(from, to, [&](double t) { return turns * turn - std::abs(segment.value(t, i) - dynamics.start[i]); });
-                    };
-                    if (!first_turn[i] && turned > turn) first_turn[i] = missing(1.0);
-                    if (turned > 2.0 * turn) result.slip_period[i] = missing(2.0) - *first_turn[i];
-                }
-                const double until = request.until[i];
-                if (from < until && until <= to)
-                    sample(i, until, [&](std::size_t component) { return segment.value(until, component); });
-                else if (keep && to < until)
-                    sample(i, to, node);
-            }
-        }
-    }
-    for (std::size_t i = 0; i < count; ++i) {
-        result.entry.push_back(outer[i].time);
-        result.inner_entry.push_back(inner[i].time);
-    }
-    result.evaluations = stepper.evaluations();
-    return result;
+    return {sampler.take(), outer.times(), inner.times(), turns.periods(), replay.evaluations()};
 }
 
 }  // namespace entrain::engines::phase

@@ -507,7 +507,9 @@ TEST(Tolerance, OfAnyAllowedSizeEndsTheRun) {
         class Set final : public FieldVisitor {
          public:
             explicit Set(double value) : value_{value} {}
-            void visit(const Field& field) override { *std::get<NumberField>(field.value).value = value_; }
+            void visit(const Field& field) override {
+                if (field.name == "tolerance") *std::get<NumberField>(field.value).value = value_;
+            }
 
          private:
             double value_;
@@ -523,8 +525,12 @@ TEST(Tolerance, OfAnyAllowedSizeEndsTheRun) {
 
 TEST(Refusal, NamesWhatThePhaseModelCannotDo) {
     PhaseProblem delayed = adler(0.0, 1.0, 1.0);
-    delayed.network.couplings[0].delay = 0.1;
+    delayed.network.couplings[0].delay = -0.1;
     EXPECT_THROW((void)solve(delayed), ModelError);
+    delayed.network.couplings.push_back({0, 0, Coupling::From::free, 1, 1.0, 0.0, 0.1});
+    delayed.network.couplings[0].delay = 0.0;
+    delayed.diffusion = Eigen::VectorXd::Ones(1);
+    EXPECT_THROW((void)solve(delayed), ModelError);  // noise and memory together
 
     PhaseProblem sphere = oscillators(Eigen::RowVector3d{1.0, 0.0, 0.0});
     sphere.network.anchors = Eigen::RowVector3d{0.0, 1.0, 0.0};
@@ -532,6 +538,12 @@ TEST(Refusal, NamesWhatThePhaseModelCannotDo) {
     EXPECT_THROW((void)solve(sphere), ModelError);
     sphere.network.couplings[0].harmonic = 1;
     sphere.detuning(0) = 0.1;
+    EXPECT_THROW((void)solve(sphere), ModelError);
+    sphere.detuning(0) = 0.0;
+    sphere.network.couplings[0].delay = 0.1;
+    EXPECT_THROW((void)solve(sphere), ModelError);
+    sphere.network.couplings[0].delay = 0.0;
+    sphere.diffusion = Eigen::VectorXd::Ones(1);
     EXPECT_THROW((void)solve(sphere), ModelError);
 }
 
