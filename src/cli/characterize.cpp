@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <optional>
+
+#include "cli/agreement.hpp"
 #include "cli/commands.hpp"
 #include "cli/session.hpp"
 #include "core/error.hpp"
@@ -8,7 +11,7 @@
 
 namespace entrain::cli {
 
-int characterize_command(const std::string& config, const CommonOptions& options) {
+int characterize_command(const std::string& config, const CommonOptions& options, AgreementReport report) {
     const std::string started = utc_now("%Y-%m-%dT%H:%M:%SZ");
     const Progress progress = make_progress(options.quiet);
     Configuration c = load_configuration(config, overrides_of(options), Scope::substrate_only);
@@ -19,7 +22,9 @@ int characterize_command(const std::string& config, const CommonOptions& options
     const problem::Calibration k = calibration_for(c, jobs_of(options), progress);
     const problem::CircuitProblem circuit =
         c.substrate_plugin->bench({}, k.frequency_at_step_hz, static_cast<int>(c.simulation.points_per_period), k);
-    const io::Json measured = {
+    std::optional<study::Agreement> agreement;
+    if (report == AgreementReport::measured) agreement = agreement_for(c, jobs_of(options), progress);
+    io::Json measured = {
         {"schema", "entrain.characterization/1"},
         {"substrate",
          {{"kind", c.substrate.kind},
@@ -38,11 +43,12 @@ int characterize_command(const std::string& config, const CommonOptions& options
         {"lock_range_hz", {k.lock_range_low_hz, k.lock_range_high_hz}},
         {"offset_rad", k.offset_rad},
         {"slope_rad", k.slope_rad},
-        {"validity", {{"max_injection", c.substrate_plugin->injection()}, {"max_phase_error_deg", degrees(k.residual_rad)}}},
+        {"calibration_residual_rad", k.residual_rad},
         {"ppv", nullptr},
         {"phase_diffusion_rad2_per_s", nullptr},
         {"temperature_k", nullptr},
         {"provenance", provenance(c, started)}};
+    add_agreement(measured, agreement);
     io::write_json(folder.path() / "characterization.json", measured);
     write_file_atomically(
         folder.path() / "report.html",
@@ -65,6 +71,7 @@ int characterize_command(const std::string& config, const CommonOptions& options
     row("lock range", fmt::format("{:.9g} .. {:.9g} Hz", k.lock_range_low_hz, k.lock_range_high_hz));
     row("raw phase error", fmt::format("{:.4g} deg at drive 0.25, slope {:.4g} deg; largest residual {:.2g} deg", degrees(k.offset_rad),
                                        degrees(k.slope_rad), degrees(k.residual_rad)));
+    if (agreement) fmt::print("{}", agreement_table(*agreement));
     fmt::print("  results in {}\n", folder.path().string());
     return done;
 }

@@ -80,10 +80,6 @@ Configuration reread(const Configuration& c, const std::vector<std::string>& ove
     return again;
 }
 
-Configuration with_injection(const Configuration& c, double injection) {
-    return reread(c, {fmt::format("substrate.injection={}", injection), "substrate.coupling_rate=null"});
-}
-
 /// Finds the upper end of the option `injection`.
 class InjectionRange final : public FieldVisitor {
  public:
@@ -157,6 +153,10 @@ study::OperatingPoint choose_dimensionless(const Configuration& c, const Compari
 }
 
 }  // namespace
+
+Configuration with_injection(const Configuration& c, double injection) {
+    return reread(c, {fmt::format("substrate.injection={}", injection), "substrate.coupling_rate=null"});
+}
 
 problem::Calibration unmeasured(const substrates::Substrate& substrate) {
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();

@@ -11,7 +11,8 @@ enum class Stream : std::uint32_t {
     state_noise = 4,
     readout_noise = 5,
     circuit_noise = 6,
-    bench = 7
+    bench = 7,
+    agreement = 16
 };
 
 /// Counter-based random numbers (Philox4x32-10; Salmon et al., SC 2011) keyed by (study seed, trial, stream): element i is a pure function of the

@@ -78,8 +78,8 @@ struct BenchCell {
     double start_phase = 0.0;    ///< [rad]
     std::complex<double> drive;  ///< fraction of full scale
     double drive_offset_hz = 0.0;
-    std::vector<std::complex<double>> drive_harmonics;  ///< 2, 3, ... of the drive, as fractions of full scale
-    std::vector<problem::Kick> kicks;
+    std::vector<std::complex<double>> drive_harmonics{};  ///< 2, 3, ... of the drive, as fractions of full scale
+    std::vector<problem::Kick> kicks{};
 };
 
 /// Rough figures before anything is measured: first guess of the calibration, durations of its runs. From formulas, not from simulation; NaN where no
@@ -119,6 +119,8 @@ class Substrate {
     /// Everything the calibration depends on but the engine's options: options, parameters, cell text, as one canonical text. "" for ideal (nothing
     /// to measure).
     [[nodiscard]] virtual std::string calibration_key() const { return ""; }
+    /// The same without the injection: what all injections of a cell have in common.
+    [[nodiscard]] virtual std::string cell_key() const { return ""; }
     [[nodiscard]] virtual Estimate estimate() const { return {}; }
     /// Whether cells can be started at any phase of their limit cycle; if not, circuits warm up first (CircuitProblem::warm_up_periods).
     [[nodiscard]] virtual bool presets_start() const { return true; }

@@ -1,0 +1,281 @@
+#include "study/agreement.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <thread>
+
+#include "core/error.hpp"
+#include "core/quantity.hpp"
+#include "core/random.hpp"
+#include "metrics/quantile.hpp"
+#include "problem/settling.hpp"
+#include "readout/reading.hpp"
+
+namespace entrain::study {
+namespace {
+
+using Eigen::Index;
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr std::uint64_t seed = 1;  // of the draws; not the configuration's, so that every run finds the comparison
+constexpr Index anchors = 8;
+constexpr double weakest_drive = 0.05;
+constexpr int oscillators = 16;  // with drives from there to 1: four per bin
+constexpr std::array<double, 5> drive_bins = {weakest_drive, 0.1, 0.2, 0.5, 1.0};
+constexpr double weaker_drive = 0.01;          // the weakest of trained layers
+constexpr double slowest_rate = 2e-4;          // K r/w0: weaker drives are compared where their oscillators do not take longer than 10,000 periods
+constexpr int weaker_oscillators = 3;          // with drives from there to weakest_drive
+constexpr double weight_spread = 1.5;          // sigma of ln(weight): one weight of eight may dominate, which drives near 1 need
+constexpr std::uint64_t most_tries = 100000;   // a drive of 0.01 to 0.017 takes some 2,000
+const double nearest_start = radians(20.0);    // nearer, an error of 0.1 deg in equilibrium changes the settling time by a percent
+const double farthest_start = radians(170.0);  // farther, the neighbourhood of the antipode decides it
+
+/// A range of drives.
+struct Range {
+    double low;
+    double high;
+};
+
+/// `count` ranges that divide low .. high log-evenly.
+void divide(double low, double high, int count, std::vector<Range>& ranges) {
+    const double factor = std::pow(high / low, 1.0 / count);
+    for (int k = 0; k < count; ++k) ranges.push_back({low * std::pow(factor, k), low * std::pow(factor, k + 1)});
+}
+
+/// Where the drives of a cell with this K/w0 at full scale shall lie, one range per oscillator.
+std::vector<Range> wanted_drives(double rate_per_cycle) {
+    std::vector<Range> ranges;
+    const double weaker = std::max(weaker_drive, slowest_rate / rate_per_cycle);
+    if (weaker < weakest_drive) divide(weaker, weakest_drive, weaker_oscillators, ranges);
+    divide(weakest_drive, 1.0, oscillators, ranges);
+    return ranges;
+}
+
+/// Random weights onto anchors at these phases that give oscillator i a drive within the range.
+Eigen::RowVectorXd weights_for(const Eigen::VectorXd& anchor_phases, const Range& drives, std::uint64_t i, const RandomStreams& streams) {
+    Eigen::RowVectorXd weights(anchors);
+    for (std::uint64_t attempt = 0; attempt < most_tries; ++attempt) {
+        for (Index j = 0; j < anchors; ++j)
+            weights(j) = std::exp(weight_spread * streams.normal(Stream::agreement, element(1, i, attempt, static_cast<std::uint64_t>(j))));
+        const double x = weights.dot(anchor_phases.array().cos().matrix());
+        const double y = weights.dot(anchor_phases.array().sin().matrix());
+        const double drive = std::hypot(x, y) / weights.sum();
+        if (drive >= drives.low && drive < drives.high) return weights;
+    }
+    throw std::logic_error{"no random weights give the drive that was asked for"};
+}
+
+/// The random network of an injection, with starts along the drive.
+network::OscillatorNetwork random_network(const std::vector<Range>& drives, const RandomStreams& streams) {
+    network::OscillatorNetwork network;
+    Eigen::VectorXd phases(anchors);
+    network.anchors.resize(anchors, 2);
+    for (Index j = 0; j < anchors; ++j) {
+        phases(j) = turn * streams.uniform(Stream::agreement, element(0, 0, 0, static_cast<std::uint64_t>(j)));
+        network.anchors.row(j) << std::cos(phases(j)), std::sin(phases(j));
+        network.anchor_ids.push_back({0, static_cast<std::int32_t>(j)});
+    }
+    for (std::uint32_t i = 0; i < drives.size(); ++i) {
+        network.free.push_back({0, 0, static_cast<std::int32_t>(i)});
+        network.probes.push_back({i, std::nullopt, 1});
+        const Eigen::RowVectorXd weights = weights_for(phases, drives[i], i, streams);
+        for (std::uint32_t j = 0; j < anchors; ++j) network.couplings.push_back({j, i, network::Coupling::From::anchor, 1, weights(j), 0.0, 0.0});
+    }
+    network.start = network::anchor_drive(network).rowwise().normalized();
+    network.detuning = Eigen::VectorXd::Zero(network.size());
+    return network;
+}
+
+/// Turns every start from its drive to a random angle from where the instance settles; the angles.
+Eigen::VectorXd turn_starts(problem::Instance& instance, const RandomStreams& streams) {
+    Eigen::VectorXd angles(instance.network.size());
+    for (Index i = 0; i < angles.size(); ++i) {
+        const double u = 2.0 * streams.uniform(Stream::agreement, element(2, static_cast<std::uint64_t>(i), 0)) - 1.0;
+        angles(i) = std::copysign(nearest_start + std::abs(u) * (farthest_start - nearest_start), u);
+        const double phase = std::atan2(instance.drive(i, 1), instance.drive(i, 0)) + instance.nominal_raw_shift(i) + angles(i);
+        instance.network.start.row(i) << std::cos(phase), std::sin(phase);
+    }
+    return angles;
+}
+
+problem::SettlingRule rule_for(const problem::Instance& instance) {
+    constexpr double least_periods = 100.0;  // the settling fit looks back over windows of eight periods, longer ones where the phase decays slowly
+    constexpr double patience = 2.0;         // times the predicted time: a model that is off by more than that is wrong
+    constexpr double fit_windows = 4.0;      // time constants that the settling fit looks back over
+    constexpr double relaxations = 40.0;     // amplitude is then within e^-40 of its limit cycle
+    problem::SettlingRule rule;
+    rule.rate = instance.coupling_rate.cwiseProduct(instance.drive.rowwise().norm());
+    rule.max_time.resize(rule.rate.size());
+    for (Index i = 0; i < rule.rate.size(); ++i)
+        rule.max_time(i) = least_periods / instance.calibration.frequency_at_step_hz + relaxations * instance.calibration.relaxation_time_s +
+                           patience * problem::predicted_settling_time(rule.rate(i), farthest_start, rule.remaining.value()) +
+                           fit_windows / rule.rate(i);
+    return rule;
+}
+
+/// Readings of the instance by one engine, raw.
+std::vector<readout::Reading> readings(const CellAtInjection& cell, const problem::Instance& instance, const problem::SettlingRule& rule,
+                                       const engines::Engine& engine, int points_per_period, const engines::RunOptions& run) {
+    const problem::Solution solution = engine.solve(cell.substrate->problem(instance, engine.fidelity(), {rule, points_per_period, {}}), run);
+    if (run.progress.stop_requested()) throw Interrupted{};
+    if (!solution.failures.empty())
+        throw std::runtime_error{fmt::format("comparing phase model and circuit at injection {:.3g} failed ({}): {}", cell.substrate->injection(),
+                                             solution.failures.front().category, solution.failures.front().message)};
+    return readout::read(solution, instance, rule, readout::Correction::none);
+}
+
+/// Half the lock range at full scale of the phase model [rad/s]: the largest pull (1 + s) H sin(x)/(1 + s cos(x)), H = K/(1 + s), over all x.
+double model_lock_rate(const problem::Calibration& c) {
+    const double s = problem::softening_at(c, 1.0);
+    return problem::coupling_rate_at(c, 1.0) * (1.0 + s) / std::sqrt(1.0 - s * s);
+}
+
+AgreementLevel compare_at(const AgreementStudy& study, double injection, std::size_t number, int jobs, const Progress& progress) {
+    AgreementLevel level;
+    level.injection = injection;
+    CellAtInjection cell;
+    try {
+        cell = study.cell_at(injection, jobs, progress);
+    } catch (const ModelError& error) {
+        level.not_available = error.what();
+        return level;
+    } catch (const UserError& error) {
+        level.not_available = error.diagnostics().front().message;
+        return level;
+    }
+    const problem::Calibration& c = cell.calibration;
+    level.rate_per_cycle = c.relaxation_rate / angular(Hertz{c.frequency_at_step_hz}).value();
+    level.softening = c.relaxation_softening;
+    level.lock_range_ratio = c.coupling_rate / model_lock_rate(c);
+
+    const RandomStreams streams{seed, static_cast<std::uint32_t>(number)};
+    problem::Instance instance = cell.substrate->map(random_network(wanted_drives(level.rate_per_cycle), streams), c, {}, {}, streams);
+    const Eigen::VectorXd angles = turn_starts(instance, streams);
+    const problem::SettlingRule rule = rule_for(instance);
+    engines::RunOptions run = study.run;
+    run.jobs = jobs;
+    run.progress = progress;
+    const auto circuit = readings(cell, instance, rule, study.circuit, study.points_per_period, run);
+    run.progress.report = [](const std::string&, double) {};
+    const auto model = readings(cell, instance, rule, study.phase_model, study.points_per_period, run);
+    for (Index i = 0; i < instance.network.size(); ++i) {
+        const readout::Reading& seen = circuit[static_cast<std::size_t>(i)];
+        const readout::Reading& predicted = model[static_cast<std::size_t>(i)];
+        AgreementPoint point{instance.drive.row(i).norm(), angles(i), false, not_a_number, not_a_number, not_a_number};
+        if (seen.verdict == readout::Verdict::settled && predicted.verdict == readout::Verdict::settled && seen.settling_time &&
+            predicted.settling_time) {
+            point.settled = true;
+            point.phase_error = wrap(seen.raw_phase - predicted.raw_phase);
+            point.settling_time = *seen.settling_time;
+            point.settling_ratio = *seen.settling_time / *predicted.settling_time;
+        }
+        level.points.push_back(point);
+    }
+    return level;
+}
+
+problem::ComparedDrives compared(const std::vector<AgreementPoint>& points, double low, double high) {
+    constexpr double infinite = std::numeric_limits<double>::infinity();
+    problem::ComparedDrives drives{low, high, 0, 0.0, 0.0, false};
+    std::vector<double> ratios;
+    for (const AgreementPoint& p : points) {
+        if (!(p.drive >= low && (p.drive < high || high == drive_bins.back()))) continue;
+        ++drives.oscillators;
+        drives.phase_error = p.settled ? std::max(drives.phase_error, std::abs(p.phase_error)) : infinite;
+        ratios.push_back(p.settling_ratio);
+    }
+    if (std::ranges::any_of(ratios, [](double r) { return std::isnan(r); }))
+        drives.phase_error = drives.settling_error = infinite;
+    else
+        drives.settling_error = ratios.empty() ? infinite : std::abs(metrics::quantile(ratios, 0.5) - 1.0);
+    using problem::Validity;
+    drives.inside = drives.phase_error <= Validity::largest_phase_error && drives.settling_error <= Validity::largest_relative_error;
+    return drives;
+}
+
+}  // namespace
+
+Agreement compare_with_circuit(const AgreementStudy& study) {
+    const int threads = std::max(1, std::min(study.run.jobs, static_cast<int>(study.injections.size())));
+    Agreement agreement;
+    agreement.levels.resize(study.injections.size());
+    std::atomic<std::size_t> next{0};  // the weakest first: they take longest
+    std::vector<std::exception_ptr> errors(study.injections.size());
+    const auto take = [&] {
+        for (std::size_t k = next++; k < study.injections.size(); k = next++) {
+            Progress progress = study.run.progress;
+            progress.report = [&, k](const std::string& stage, double done) {
+                study.run.progress.report(fmt::format("injection {:g}: {}", study.injections[k], stage), done);
+            };
+            try {
+                agreement.levels[k] = compare_at(study, study.injections[k], k, std::max(1, study.run.jobs / threads), progress);
+            } catch (...) {
+                errors[k] = std::current_exception();
+                next = study.injections.size();
+            }
+        }
+    };
+    {
+        std::vector<std::jthread> others;
+        for (int i = 1; i < threads; ++i) others.emplace_back(take);
+        take();
+    }
+    for (const std::exception_ptr& error : errors)
+        if (error) std::rethrow_exception(error);
+    return agreement;
+}
+
+problem::Validity validity_of(const Agreement& agreement) {
+    problem::Validity validity;
+    bool agrees = true;
+    for (const AgreementLevel& level : agreement.levels) {
+        if (!level.not_available.empty()) continue;
+        problem::ComparedInjection at{level.injection, std::abs(level.lock_range_ratio - 1.0), {}};
+        const double weakest = std::ranges::min(level.points, {}, &AgreementPoint::drive).drive;
+        if (weakest < drive_bins.front()) at.drives.push_back(compared(level.points, weakest, drive_bins.front()));
+        for (std::size_t k = 0; k + 1 < drive_bins.size(); ++k) at.drives.push_back(compared(level.points, drive_bins[k], drive_bins[k + 1]));
+        if (!(at.lock_range_error <= problem::Validity::largest_relative_error)) at.drives.back().inside = false;  // it is that of full scale
+        agrees = agrees && std::ranges::all_of(at.drives, &problem::ComparedDrives::inside);
+        if (agrees) {
+            validity.max_injection = at.injection;
+            for (const problem::ComparedDrives& d : at.drives) validity.max_phase_error = std::max(validity.max_phase_error, d.phase_error);
+        }
+        validity.injections.push_back(std::move(at));
+    }
+    return validity;
+}
+
+AgreementStatistics statistics_of(const std::vector<AgreementPoint>& points) {
+    AgreementStatistics s;
+    std::vector<double> ratios;
+    double squares = 0.0;
+    for (const AgreementPoint& p : points) {
+        if (!p.settled) continue;
+        ++s.oscillators;
+        squares += p.phase_error * p.phase_error;
+        s.phase_max = std::max(s.phase_max, std::abs(p.phase_error));
+        ratios.push_back(p.settling_ratio);
+    }
+    s.phase_rms = s.oscillators > 0 ? std::sqrt(squares / s.oscillators) : not_a_number;
+    if (s.oscillators == 0) s.phase_max = not_a_number;
+    s.settling_median = metrics::quantile(ratios, 0.5);
+    s.settling_p5 = metrics::quantile(ratios, 0.05);
+    s.settling_p95 = metrics::quantile(ratios, 0.95);
+    return s;
+}
+
+AgreementStatistics statistics_inside(const Agreement& agreement) {
+    const double limit = validity_of(agreement).max_injection;
+    std::vector<AgreementPoint> inside;
+    for (const AgreementLevel& level : agreement.levels)
+        if (level.injection <= limit) inside.insert(inside.end(), level.points.begin(), level.points.end());
+    return statistics_of(inside);
+}
+
+}  // namespace entrain::study
