@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cmath>
 
 #include "catalogue/engines.hpp"
 #include "cli/operating_point.hpp"
@@ -34,6 +34,14 @@ io::Json statistics_json(const study::AgreementStatistics& s) {
              {{"median", io::number_or_null(s.settling_median)},
               {"p5", io::number_or_null(s.settling_p5)},
               {"p95", io::number_or_null(s.settling_p95)}}}};
+}
+
+io::Json square_json(const study::SquareStatistics& s) {
+    return {{"oscillators", s.oscillators},
+            {"unsettled", s.unsettled},
+            {"phase_rms_deg", io::number_or_null(degrees(s.phase_rms))},
+            {"phase_max_deg", io::number_or_null(degrees(s.phase_max))},
+            {"sine_model_rms_deg", io::number_or_null(degrees(s.sine_rms))}};
 }
 
 io::Json drives_json(const std::vector<problem::ComparedDrives>& drives) {
@@ -81,14 +89,16 @@ std::optional<problem::Validity> stored_validity(const Configuration& c) {
 void add_agreement(io::Json& json, const std::optional<study::Agreement>& agreement) {
     if (!agreement) {
         json["validity"] = {{"max_injection", nullptr}, {"max_phase_error_deg", nullptr}};
-        json["agreement"] = json["agreement_by_injection"] = nullptr;
+        json["agreement"] = json["agreement_square"] = json["agreement_by_injection"] = nullptr;
         return;
     }
     const problem::Validity validity = study::validity_of(*agreement);
     json["validity"] = {{"max_injection", validity.max_injection}, {"max_phase_error_deg", degrees(validity.max_phase_error)}};
     json["validity"]["limit"] = problem::first_failure(validity);
     json["validity"].update(statistics_json(study::statistics_inside(*agreement)));
+    json["validity"]["square_anchors"] = square_json(study::square_statistics_inside(*agreement));
     json["agreement"] = io::Json::array();
+    json["agreement_square"] = io::Json::array();
     json["agreement_by_injection"] = io::Json::array();
     auto judged = validity.injections.begin();
     for (const study::AgreementLevel& level : agreement->levels) {
@@ -98,10 +108,18 @@ void add_agreement(io::Json& json, const std::optional<study::Agreement>& agreem
             summary.update(
                 {{"coupling_rate_over_w0", level.rate_per_cycle}, {"softening", level.softening}, {"lock_range_ratio", level.lock_range_ratio}});
             summary.update(statistics_json(study::statistics_of(level.points)));
+            summary["ppv_rate_ratio"] = io::number_or_null(level.ppv_rate_ratio);
+            summary["square_anchors"] = square_json(study::statistics_of(level.square));
             summary["drives"] = drives_json(judged->drives);
             ++judged;
         }
         json["agreement_by_injection"].push_back(std::move(summary));
+        for (const study::SquarePoint& p : level.square)
+            json["agreement_square"].push_back({{"injection", level.injection},
+                                                {"drive", p.drive},
+                                                {"settled", p.settled},
+                                                {"phase_error_deg", io::number_or_null(degrees(p.phase_error))},
+                                                {"sine_model_error_deg", io::number_or_null(degrees(p.sine_error))}});
         for (const study::AgreementPoint& p : level.points)
             json["agreement"].push_back({{"injection", level.injection},
                                          {"drive", p.drive},
@@ -115,18 +133,21 @@ void add_agreement(io::Json& json, const std::optional<study::Agreement>& agreem
 
 std::string agreement_table(const study::Agreement& agreement) {
     const problem::Validity validity = study::validity_of(agreement);
-    std::string text =
-        "  phase model against circuit, fresh random networks:\n    injection  K/w0      phase rms, max [deg]  settling ratio median (p5 .. p95)  "
-        "lock range ratio\n";
+    const auto figure = [](double x) { return std::isfinite(x) ? fmt::format("{:.3g}", x) : std::string{"-"}; };
+    std::string text = "  phase model against circuit on random networks\n";
+    text += fmt::format("    {:<10} {:<9} {:<20} {:<26} {:<10} {}\n", "injection", "K/w0", "phase rms, max [deg]", "settling ratio (p5..p95)",
+                        "lock range", "square anchors rms [deg]");
     for (const study::AgreementLevel& level : agreement.levels) {
         if (!level.not_available.empty()) {
-            text += fmt::format("    {:<9g}  not available: {}\n", level.injection, level.not_available);
+            text += fmt::format("    {:<10g} not available: {}\n", level.injection, level.not_available);
             continue;
         }
         const study::AgreementStatistics s = study::statistics_of(level.points);
-        text += fmt::format("    {:<9g}  {:<8.3g}  {:<7.3g} {:<12.3g}  {:<6.3f} ({:.3f} .. {:.3f})             {:.3f}{}\n", level.injection,
-                            level.rate_per_cycle, degrees(s.phase_rms), degrees(s.phase_max), s.settling_median, s.settling_p5, s.settling_p95,
-                            level.lock_range_ratio, level.injection <= validity.max_injection ? "" : "  outside");
+        text +=
+            fmt::format("    {:<10g} {:<9.3g} {:<20} {:<26} {:<10.3f} {}{}\n", level.injection, level.rate_per_cycle,
+                        fmt::format("{}, {}", figure(degrees(s.phase_rms)), figure(degrees(s.phase_max))),
+                        fmt::format("{:.3f} ({:.3f}..{:.3f})", s.settling_median, s.settling_p5, s.settling_p95), level.lock_range_ratio,
+                        figure(degrees(study::statistics_of(level.square).phase_rms)), level.injection <= validity.max_injection ? "" : "  outside");
     }
     text += fmt::format("    valid up to injection {:g}; {}\n", validity.max_injection, problem::first_failure(validity));
     return text;

@@ -14,14 +14,24 @@ namespace {
 constexpr double rounding = 1e-9;          // relative: an injection that was written as text is the one that was compared
 constexpr double degenerate_drive = 1e-3;  // below it a token has no direction, whatever the model (INTERFACE.md)
 
-/// Upper edge of the drives that agree, counted from the weakest; 0 if those do not.
-double agreed_drive(const ComparedInjection& at) {
-    double edge = 0.0;
+struct Range {
+    double low = 0.0;
+    double high = 0.0;  ///< 0 = none
+};
+
+/// The widest range of neighbouring drives that agree (by ratio).
+Range agreed_drives(const ComparedInjection& at) {
+    Range widest;
+    Range now;
     for (const ComparedDrives& d : at.drives) {
-        if (!d.inside) break;
-        edge = d.high;
+        if (!d.inside) {
+            now = {};
+            continue;
+        }
+        now = {now.high > 0.0 ? now.low : d.low, d.high};
+        if (widest.high == 0.0 || now.high / now.low > widest.high / widest.low) widest = now;
     }
-    return edge;
+    return widest;
 }
 
 std::string expected_errors(const Place& place) {
@@ -51,7 +61,7 @@ std::string first_failure(const Validity& validity) {
         what = fmt::format("the settling time is off by {:.0f} %", 100.0 * first->settling_error);
     else
         what = fmt::format("the lock range is off by {:.0f} %", 100.0 * where->lock_range_error);
-    return fmt::format("{} at injection {:g} for drives of {:g} to {:g} (injection times drive from {:.2g})", what, where->injection, first->low,
+    return fmt::format("{} at injection {:g} for drives of {:.2g} to {:.2g} (injection times drive from {:.2g})", what, where->injection, first->low,
                        first->high, where->injection * first->low);
 }
 
@@ -68,11 +78,14 @@ Place place_of(const Validity& validity, double injection, const Eigen::VectorXd
                         validity.injections.empty() ? 0.0 : validity.injections.back().injection);
         return place;
     }
-    double least_current = std::numeric_limits<double>::infinity();
-    for (auto weaker = validity.injections.begin(); weaker <= at; ++weaker)
-        if (agreed_drive(*weaker) > 0.0) least_current = std::min(least_current, weaker->injection * weaker->drives.front().low);
-    place.max_drive = agreed_drive(*at);
-    place.min_drive = std::min(least_current / injection, 1.0);
+    const Range agreed = agreed_drives(*at);
+    place.max_drive = agreed.high;
+    place.min_drive = agreed.low;
+    if (agreed.low == at->drives.front().low)
+        for (auto weaker = validity.injections.begin(); weaker <= at; ++weaker) {
+            const Range seen = agreed_drives(*weaker);
+            if (seen.high > 0.0) place.min_drive = std::min(place.min_drive, seen.low * weaker->injection / injection);
+        }
     const auto outside = [&](double drive) {
         return drive > degenerate_drive && (drive > place.max_drive * (1.0 + rounding) || drive < place.min_drive * (1.0 - rounding));
     };
@@ -92,12 +105,12 @@ Place place_of(const Validity& validity, double injection, const Eigen::VectorXd
     place.inside = place.oscillators_outside == 0;
     if (place.inside) return place;
     const std::string who = fmt::format("{} of {} oscillators", place.oscillators_outside, drives.size());
-    if (strongest > place.max_drive)
+    if (place.max_drive == 0.0)
+        place.outside = fmt::format("injection {:.3g} is outside the validity range of the phase model: {}", injection, expected_errors(place));
+    else if (strongest > place.max_drive || agreed.low > at->drives.front().low)
         place.outside =
-            place.max_drive > 0.0
-                ? fmt::format("at injection {:.3g} the phase model is valid for drives up to {:.2g}; {} have more, up to {:.2g}, where {}", injection,
-                              place.max_drive, who, strongest, expected_errors(place))
-                : fmt::format("injection {:.3g} is outside the validity range of the phase model: {}", injection, expected_errors(place));
+            fmt::format("at injection {:.3g} the phase model is valid for drives of {:.2g} to {:.2g}; {} have others, {:.2g} to {:.2g}, and {}",
+                        injection, place.min_drive, place.max_drive, who, weakest, strongest, expected_errors(place));
     else
         place.outside = fmt::format(
             "at injection {:.3g} the phase model was compared with circuits for drives down to {:.2g}; {} have less, down to {:.2g}, which settle "

@@ -40,7 +40,7 @@ struct Validity {
 struct Place {
     bool inside = true;
     double min_drive = 0.0;       ///< drives in [min_drive, max_drive] are inside at the run's injection
-    double max_drive = 0.0;       ///< 0 = none
+    double max_drive = 0.0;       ///< 0 = none are
     int oscillators_outside = 0;  ///< of those that have a drive at all
     double phase_error = 0.0;     ///< [rad] largest seen where the run's drives lie, at the next injection that was compared; NaN = none was
     double settling_error = 0.0;

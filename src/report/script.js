@@ -926,13 +926,14 @@
             format: y => number(y, '', 4)
         });
         const text = x => element('td', '', x);
-        const range = l => {
-            const inside = [];
+        const range = l => {  // the widest range of neighbouring drives that agree
+            let widest = null;
+            let now = null;
             for (const d of l.drives ?? []) {
-                if (!d.inside) break;
-                inside.push(d);
+                now = d.inside ? {low: now ? now.low : d.low, high: d.high} : null;
+                if (now && (!widest || now.high / now.low > widest.high / widest.low)) widest = now;
             }
-            return inside.length ? `r ${inside[0].low} to ${inside[inside.length - 1].high}` : 'none';
+            return widest ? `r ${number(widest.low, '', 2)} to ${number(widest.high)}` : 'none';
         };
         const closing = add(page, 'section', '');
         closing.append(table(

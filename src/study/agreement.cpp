@@ -5,15 +5,18 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <complex>
 #include <exception>
 #include <limits>
 #include <mutex>
 #include <thread>
+#include <variant>
 
 #include "core/error.hpp"
 #include "core/quantity.hpp"
 #include "core/random.hpp"
 #include "metrics/quantile.hpp"
+#include "problem/interaction.hpp"
 #include "problem/settling.hpp"
 #include "readout/reading.hpp"
 
@@ -28,11 +31,14 @@ constexpr Index anchors = 8;
 constexpr double weakest_drive = 0.05;
 constexpr int oscillators = 16;  // with drives from there to 1: four per bin
 constexpr std::array<double, 5> drive_bins = {weakest_drive, 0.1, 0.2, 0.5, 1.0};
-constexpr double weaker_drive = 0.01;          // the weakest of trained layers
-constexpr double slowest_rate = 2e-4;          // K r/w0: weaker drives are compared where their oscillators do not take longer than 10,000 periods
-constexpr int weaker_oscillators = 3;          // with drives from there to weakest_drive
-constexpr double weight_spread = 1.5;          // sigma of ln(weight): one weight of eight may dominate, which drives near 1 need
-constexpr std::uint64_t most_tries = 100000;   // a drive of 0.01 to 0.017 takes some 2,000
+constexpr double weaker_drive = 0.01;         // the weakest of trained layers
+constexpr double slowest_rate = 2e-4;         // K r/w0: weaker drives are compared where their oscillators do not take longer than 10,000 periods
+constexpr int weaker_oscillators = 3;         // with drives from there to weakest_drive
+constexpr double weight_spread = 1.5;         // sigma of ln(weight): one weight of eight may dominate, which drives near 1 need
+constexpr std::uint64_t most_tries = 100000;  // a drive of 0.01 to 0.017 takes some 2,000
+constexpr double weakest_square_drive = 0.2;  // below, the other harmonics' sums outweigh the fundamental's and bring equilibria of their own
+constexpr int square_oscillators = 8;
+constexpr int square_harmonics = 15;           // 1 % of the fundamental there; the next would have three steps to a period
 const double nearest_start = radians(20.0);    // nearer, an error of 0.1 deg in equilibrium changes the settling time by a percent
 const double farthest_start = radians(170.0);  // farther, the neighbourhood of the antipode decides it
 
@@ -119,15 +125,90 @@ problem::SettlingRule rule_for(const problem::Instance& instance) {
     return rule;
 }
 
-/// Readings of the instance by one engine, raw.
-std::vector<readout::Reading> readings(const CellAtInjection& cell, const problem::Instance& instance, const problem::SettlingRule& rule,
-                                       const engines::Engine& engine, int points_per_period, const engines::RunOptions& run) {
-    const problem::Solution solution = engine.solve(cell.substrate->problem(instance, engine.fidelity(), {rule, points_per_period, {}}), run);
-    if (run.progress.stop_requested()) throw Interrupted{};
-    if (!solution.failures.empty())
-        throw std::runtime_error{fmt::format("comparing phase model and circuit at injection {:.3g} failed ({}): {}", cell.substrate->injection(),
-                                             solution.failures.front().category, solution.failures.front().message)};
-    return readout::read(solution, instance, rule, readout::Correction::none);
+/// A cell on a random network, ready for both engines.
+struct Comparison {
+    const CellAtInjection& cell;
+    problem::Instance instance;
+    Eigen::VectorXd start_angles;
+    problem::SettlingRule rule;
+    int points_per_period;
+
+    Comparison(const CellAtInjection& at, const std::vector<Range>& drives, const RandomStreams& streams, int points)
+        : cell{at},
+          instance{at.substrate->map(random_network(drives, streams), at.calibration, {}, {}, streams)},
+          start_angles{turn_starts(instance, streams)},
+          rule{rule_for(instance)},
+          points_per_period{points} {}
+
+    template <class Kind>
+    [[nodiscard]] Kind problem(problem::Fidelity fidelity) const {
+        return std::get<Kind>(cell.substrate->problem(instance, fidelity, {rule, points_per_period, {}}));
+    }
+
+    /// Readings, raw.
+    [[nodiscard]] std::vector<readout::Reading> readings(const problem::Problem& problem, const engines::Engine& engine,
+                                                         const engines::RunOptions& run) const {
+        const problem::Solution solution = engine.solve(problem, run);
+        if (run.progress.stop_requested()) throw Interrupted{};
+        if (!solution.failures.empty())
+            throw std::runtime_error{fmt::format("comparing phase model and circuit at injection {:.3g} failed ({}): {}", cell.substrate->injection(),
+                                                 solution.failures.front().category, solution.failures.front().message)};
+        return readout::read(solution, instance, rule, readout::Correction::none);
+    }
+};
+
+engines::RunOptions quiet(engines::RunOptions run) {
+    run.progress.report = [](const std::string&, double) {};
+    return run;
+}
+
+bool both_settled(const readout::Reading& a, const readout::Reading& b) {
+    return a.verdict == readout::Verdict::settled && b.verdict == readout::Verdict::settled && a.settling_time && b.settling_time;
+}
+
+/// The circuit with anchors of this waveform in place of sinusoids of the same fundamental.
+problem::CircuitProblem with_anchor_waveform(problem::CircuitProblem circuit, const problem::Instance& instance, const problem::Waveform& anchor) {
+    for (problem::Cell& cell : circuit.cells) cell.injection_harmonics.assign(anchor.size() - 1, 0.0);
+    for (const network::Coupling& c : instance.network.couplings) {
+        const auto from = instance.network.anchors.row(c.from);
+        const auto to = static_cast<Index>(c.to);
+        problem::Cell& cell = circuit.cells[c.to];
+        const std::complex<double> full_scale = cell.injection / std::complex<double>{instance.drive(to, 0), instance.drive(to, 1)};  // [A]
+        const double phase = std::atan2(from(1), from(0));
+        for (std::size_t k = 2; k <= anchor.size(); ++k)
+            cell.injection_harmonics[k - 2] +=
+                full_scale * c.weight.real() * from.norm() * anchor[k - 1] * std::polar(1.0, static_cast<double>(k) * phase);
+    }
+    return circuit;
+}
+
+/// Equilibria under square-ish anchors.
+std::vector<SquarePoint> compare_square(const AgreementStudy& study, const CellAtInjection& cell, const RandomStreams& streams,
+                                        const engines::RunOptions& run) {
+    const problem::Calibration& c = cell.calibration;
+    if (c.ppv.harmonics.size() < 2) return {};
+    std::vector<Range> drives;
+    divide(weakest_square_drive, 1.0, square_oscillators, drives);
+    const Comparison comparison{cell, drives, streams, study.points_per_period};
+    const auto circuit = comparison.problem<problem::CircuitProblem>(problem::Fidelity::circuit);
+    if (circuit.summing != problem::Summing::current) return {};  // rows of conductances have harmonics of their own
+    const auto model = comparison.problem<problem::PhaseProblem>(problem::Fidelity::phase);
+    const problem::Waveform square = problem::square_waveform(square_harmonics);
+    const auto seen = comparison.readings(with_anchor_waveform(circuit, comparison.instance, square), study.circuit, run);
+    const auto predicted =
+        comparison.readings(problem::with_anchor_waveform(model, problem::InteractionFunction{c.ppv, square, 1.0}), study.phase_model, quiet(run));
+    const auto sine = comparison.readings(model, study.phase_model, quiet(run));
+    std::vector<SquarePoint> points;
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+        SquarePoint point{comparison.instance.drive.row(static_cast<Index>(i)).norm(), both_settled(seen[i], predicted[i]), not_a_number,
+                          not_a_number};
+        if (point.settled) {
+            point.phase_error = wrap(seen[i].raw_phase - predicted[i].raw_phase);
+            point.sine_error = wrap(seen[i].raw_phase - sine[i].raw_phase);
+        }
+        points.push_back(point);
+    }
+    return points;
 }
 
 /// Half the lock range at full scale of the phase model [rad/s]: the largest pull (1 + s) H sin(x)/(1 + s cos(x)), H = K/(1 + s), over all x.
@@ -154,29 +235,34 @@ AgreementLevel compare_at(const AgreementStudy& study, double injection, std::si
     level.softening = c.relaxation_softening;
     level.lock_range_ratio = c.coupling_rate / model_lock_rate(c);
 
-    const RandomStreams streams{seed, static_cast<std::uint32_t>(number)};
-    problem::Instance instance = cell.substrate->map(random_network(wanted_drives(level.rate_per_cycle), streams), c, {}, {}, streams);
-    const Eigen::VectorXd angles = turn_starts(instance, streams);
-    const problem::SettlingRule rule = rule_for(instance);
+    if (c.ppv.harmonics.size() > 1)
+        level.ppv_rate_ratio = problem::coupling_rate(c.ppv, cell.substrate->injection() * c.reference_current_a) / c.relaxation_rate;
+    else
+        level.ppv_rate_ratio = not_a_number;
+
     engines::RunOptions run = study.run;
     run.jobs = jobs;
     run.progress = progress;
-    const auto circuit = readings(cell, instance, rule, study.circuit, study.points_per_period, run);
-    run.progress.report = [](const std::string&, double) {};
-    const auto model = readings(cell, instance, rule, study.phase_model, study.points_per_period, run);
-    for (Index i = 0; i < instance.network.size(); ++i) {
-        const readout::Reading& seen = circuit[static_cast<std::size_t>(i)];
-        const readout::Reading& predicted = model[static_cast<std::size_t>(i)];
-        AgreementPoint point{instance.drive.row(i).norm(), angles(i), false, not_a_number, not_a_number, not_a_number};
-        if (seen.verdict == readout::Verdict::settled && predicted.verdict == readout::Verdict::settled && seen.settling_time &&
-            predicted.settling_time) {
-            point.settled = true;
-            point.phase_error = wrap(seen.raw_phase - predicted.raw_phase);
-            point.settling_time = *seen.settling_time;
-            point.settling_ratio = *seen.settling_time / *predicted.settling_time;
+    const auto trial = static_cast<std::uint32_t>(2 * number);
+    const Comparison comparison{cell, wanted_drives(level.rate_per_cycle), RandomStreams{seed, trial}, study.points_per_period};
+    const auto circuit = comparison.readings(comparison.problem<problem::CircuitProblem>(problem::Fidelity::circuit), study.circuit, run);
+    const auto model = comparison.readings(comparison.problem<problem::PhaseProblem>(problem::Fidelity::phase), study.phase_model, quiet(run));
+    for (std::size_t i = 0; i < circuit.size(); ++i) {
+        const auto row = static_cast<Index>(i);
+        AgreementPoint point{comparison.instance.drive.row(row).norm(),
+                             comparison.start_angles(row),
+                             both_settled(circuit[i], model[i]),
+                             not_a_number,
+                             not_a_number,
+                             not_a_number};
+        if (point.settled) {
+            point.phase_error = wrap(circuit[i].raw_phase - model[i].raw_phase);
+            point.settling_time = *circuit[i].settling_time;
+            point.settling_ratio = *circuit[i].settling_time / *model[i].settling_time;
         }
         level.points.push_back(point);
     }
+    level.square = compare_square(study, cell, RandomStreams{seed, trial + 1}, run);
     return level;
 }
 
@@ -268,6 +354,34 @@ AgreementStatistics statistics_of(const std::vector<AgreementPoint>& points) {
     s.settling_p5 = metrics::quantile(ratios, 0.05);
     s.settling_p95 = metrics::quantile(ratios, 0.95);
     return s;
+}
+
+SquareStatistics statistics_of(const std::vector<SquarePoint>& points) {
+    SquareStatistics s;
+    double squares = 0.0;
+    double sine_squares = 0.0;
+    for (const SquarePoint& p : points) {
+        if (!p.settled) {
+            ++s.unsettled;
+            continue;
+        }
+        ++s.oscillators;
+        squares += p.phase_error * p.phase_error;
+        sine_squares += p.sine_error * p.sine_error;
+        s.phase_max = std::max(s.phase_max, std::abs(p.phase_error));
+    }
+    s.phase_rms = s.oscillators > 0 ? std::sqrt(squares / s.oscillators) : not_a_number;
+    s.sine_rms = s.oscillators > 0 ? std::sqrt(sine_squares / s.oscillators) : not_a_number;
+    if (s.oscillators == 0) s.phase_max = not_a_number;
+    return s;
+}
+
+SquareStatistics square_statistics_inside(const Agreement& agreement) {
+    const double limit = validity_of(agreement).max_injection;
+    std::vector<SquarePoint> inside;
+    for (const AgreementLevel& level : agreement.levels)
+        if (level.injection <= limit) inside.insert(inside.end(), level.square.begin(), level.square.end());
+    return statistics_of(inside);
 }
 
 AgreementStatistics statistics_inside(const Agreement& agreement) {

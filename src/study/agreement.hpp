@@ -28,6 +28,15 @@ struct AgreementPoint {
     double settling_ratio = 0.0;  ///< circuit over model
 };
 
+/// An oscillator driven by square-ish anchors, tanh(8 cos x) with the fundamental of a full-scale sinusoid: circuit and phase model with the
+/// interaction function that follows from the cell's phase sensitivity.
+struct SquarePoint {
+    double drive = 0.0;        ///< r of the fundamental
+    bool settled = false;      ///< in the circuit and in the model; else the rest is NaN
+    double phase_error = 0.0;  ///< [rad] raw phase in equilibrium, circuit minus model
+    double sine_error = 0.0;   ///< [rad] the same for a model of sinusoidal anchors: what the other harmonics do
+};
+
 /// What was seen at one injection.
 struct AgreementLevel {
     double injection = 0.0;
@@ -35,7 +44,9 @@ struct AgreementLevel {
     double rate_per_cycle = 0.0;    ///< K/w0 for weak drives
     double softening = 0.0;         ///< relative fall of K at full scale
     double lock_range_ratio = 0.0;  ///< half the lock range at full scale, measured over model
+    double ppv_rate_ratio = 0.0;    ///< K from the phase sensitivity over K for weak drives as phases return; NaN where that is not known
     std::vector<AgreementPoint> points;
+    std::vector<SquarePoint> square;  ///< empty where the cell's phase sensitivity is not known
 };
 
 struct Agreement {
@@ -82,6 +93,18 @@ struct AgreementStatistics {
 /// Over all points up to the validity's max_injection; NaN if there are none.
 [[nodiscard]] AgreementStatistics statistics_inside(const Agreement& agreement);
 [[nodiscard]] AgreementStatistics statistics_of(const std::vector<AgreementPoint>& points);
+
+/// How well equilibria under square-ish anchors are predicted.
+struct SquareStatistics {
+    int oscillators = 0;  ///< that settled
+    int unsettled = 0;
+    double phase_rms = 0.0;  ///< [rad]
+    double phase_max = 0.0;  ///< [rad]
+    double sine_rms = 0.0;   ///< [rad] of the prediction with sinusoidal anchors
+};
+/// Over the points up to the validity's max_injection.
+[[nodiscard]] SquareStatistics square_statistics_inside(const Agreement& agreement);
+[[nodiscard]] SquareStatistics statistics_of(const std::vector<SquarePoint>& points);
 
 /// Everything the comparison depends on, as one text: the cell without its injection, options, versions of simulator, procedures and phase model.
 [[nodiscard]] std::string agreement_key_text(const substrates::Substrate& substrate, const engines::Engine& circuit_engine,

@@ -28,12 +28,19 @@ void fields_of_point(P& p, Visit&& visit) {
     visit("settling_time_s", p.settling_time);
     visit("settling_ratio", p.settling_ratio);
 }
+template <class P, class Visit>
+void fields_of_square(P& p, Visit&& visit) {
+    visit("drive", p.drive);
+    visit("phase_error_rad", p.phase_error);
+    visit("sine_error_rad", p.sine_error);
+}
 template <class L, class Visit>
 void fields_of_level(L& l, Visit&& visit) {
     visit("injection", l.injection);
     visit("rate_per_cycle", l.rate_per_cycle);
     visit("softening", l.softening);
     visit("lock_range_ratio", l.lock_range_ratio);
+    visit("ppv_rate_ratio", l.ppv_rate_ratio);
 }
 
 io::Json to_json(const Agreement& agreement) {
@@ -48,6 +55,13 @@ io::Json to_json(const Agreement& agreement) {
             fields_of_point(p, [&](const char* name, double value) { point[name] = io::number_or_null(value); });
             point["settled"] = p.settled;
             level["points"].push_back(std::move(point));
+        }
+        level["square"] = io::Json::array();
+        for (const SquarePoint& p : l.square) {
+            io::Json point;
+            fields_of_square(p, [&](const char* name, double value) { point[name] = io::number_or_null(value); });
+            point["settled"] = p.settled;
+            level["square"].push_back(std::move(point));
         }
         levels.push_back(std::move(level));
     }
@@ -65,6 +79,12 @@ Agreement from_json(const io::Json& levels) {
             fields_of_point(p, [&](const char* name, double& value) { value = number(point.at(name)); });
             p.settled = point.at("settled").get<bool>();
             l.points.push_back(p);
+        }
+        for (const io::Json& point : level.at("square")) {
+            SquarePoint p;
+            fields_of_square(p, [&](const char* name, double& value) { value = number(point.at(name)); });
+            p.settled = point.at("settled").get<bool>();
+            l.square.push_back(p);
         }
         agreement.levels.push_back(std::move(l));
     }

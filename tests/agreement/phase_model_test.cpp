@@ -20,20 +20,22 @@ std::unique_ptr<engines::Engine> engine(std::string_view name) {
     return nullptr;
 }
 
-std::unique_ptr<substrates::Substrate> configured(const std::string& kind, double injection) {
+std::unique_ptr<substrates::Substrate> technology(const std::string& kind) {
     for (const auto& entry : substrates::catalogue())
-        if (entry.name == kind) {
-            std::unique_ptr<substrates::Substrate> substrate = entry.create();
-            test::configure(*substrate, kind, {{"injection", injection}});
-            return substrate;
-        }
+        if (entry.name == kind) return entry.create();
     return nullptr;
+}
+
+std::unique_ptr<substrates::Substrate> configured(const std::string& kind, double injection) {
+    std::unique_ptr<substrates::Substrate> substrate = technology(kind);
+    test::configure(*substrate, kind, {{"injection", injection}});
+    return substrate;
 }
 
 study::Agreement agreement_of(const std::string& kind, std::vector<double> injections) {
     const auto circuit = engine("ngspice");
     const auto phase = engine("phase");
-    const int points = configured(kind, injections.front())->default_points_per_period();
+    const int points = technology(kind)->default_points_per_period();
     study::AgreementStudy study{.cell_at =
                                     [&](double injection, int jobs, const Progress& progress) {
                                         std::shared_ptr<const substrates::Substrate> substrate = configured(kind, injection);
@@ -60,6 +62,8 @@ struct Technology {
     std::vector<double> injections;
     double phase_rms_deg;  ///< what the phase model must reach inside its range
 };
+
+void PrintTo(const Technology& technology, std::ostream* out) { *out << technology.kind; }
 
 class PhaseModel : public testing::TestWithParam<Technology> {};
 INSTANTIATE_TEST_SUITE_P(Technologies, PhaseModel,

@@ -105,6 +105,18 @@ TEST(Place, BetweenInjectionsTheLargerDecides) {
     EXPECT_NE(place.outside.find("3 deg"), std::string::npos) << place.outside;
 }
 
+TEST(Place, WhereWeakDrivesAreOffTheOthersAreStillInside) {
+    AgreementLevel strong = level(0.5, 0.1, 1.0);
+    for (auto& point : strong.points)
+        if (point.drive < 0.1) point.phase_error = radians(2.0);
+    const problem::Validity validity = study::validity_of({{level(0.1, 0.1, 1.0), strong}});
+    EXPECT_TRUE(problem::place_of(validity, 0.5, drives({0.1, 1.0})).inside);
+    const problem::Place place = problem::place_of(validity, 0.5, drives({0.06, 0.5}));
+    EXPECT_EQ(place.oscillators_outside, 1);
+    EXPECT_EQ(place.min_drive, 0.1);
+    EXPECT_NE(place.outside.find("0.1 to 1"), std::string::npos) << place.outside;
+}
+
 TEST(Place, BeyondWhatWasComparedNothingIsKnown) {
     const problem::Place place = problem::place_of(some_validity(), 0.6, drives({0.1, 0.4}));
     EXPECT_FALSE(place.inside);
