@@ -216,18 +216,18 @@ void Configuration::describe(FieldVisitor& v) {
             if (engine_plugin) engine_plugin->describe(s);
         },
         "how it is solved");
+    v.section(
+        "nonidealities",
+        [this](FieldVisitor& s) {
+            nonidealities.describe(s);
+            reserved(s, "coupling_mismatch", "0", "s of W exp(N(0, s^2))");
+            reserved(s, "weight_bits", "null", "resolution of the couplings");
+            reserved(s, "state_noise", "0", "s of z* <- normalize(z* + N(0, s^2 I))");
+            reserved(s, "readout_noise", "0 deg", "sigma of the read phase");
+            reserved(s, "readout_bits", "null", "resolution of the read phase");
+        },
+        "deviations of real hardware");
     if (scope == Scope::whole) {
-        v.section(
-            "nonidealities",
-            [this](FieldVisitor& s) {
-                nonidealities.describe(s);
-                reserved(s, "coupling_mismatch", "0", "s of W exp(N(0, s^2))");
-                reserved(s, "weight_bits", "null", "resolution of the couplings");
-                reserved(s, "state_noise", "0", "s of z* <- normalize(z* + N(0, s^2 I))");
-                reserved(s, "readout_noise", "0 deg", "sigma of the read phase");
-                reserved(s, "readout_bits", "null", "resolution of the read phase");
-            },
-            "deviations of real hardware");
         reserved(v, "hardware_calibration", "none", "what a chip may trim per device");
         start.describe(v);
         v.section(
@@ -300,7 +300,7 @@ Configuration read_configuration(const std::filesystem::path& file, config::Node
 
     if (scope == Scope::substrate_only)  // a whole experiment file serves too: what is not needed is not looked at
         std::erase_if(c.root.entries, [](const config::Node::Entry& e) {
-            static const std::set<std::string> unused = {"layer", "mapping", "nonidealities", "hardware_calibration", "start", "readout", "compare"};
+            static const std::set<std::string> unused = {"layer", "mapping", "hardware_calibration", "start", "readout", "compare"};
             return unused.contains(e.key);
         });
     config::Reader reader{c.root, "", diagnostics, c.places};
@@ -318,7 +318,7 @@ Configuration read_configuration(const std::filesystem::path& file, config::Node
             fmt::format(
                 "readout.settle_tolerance: {} is too close to the 0.02 deg that a settled oscillator may still have to go (expected at least {})",
                 format_quantity(c.readout.settle_tolerance.value(), unit::Radian::symbol), format_quantity(least, unit::Radian::symbol)));
-    if (c.nonidealities.temperature.value() > 0.0 && c.readout.read_time.kind != study::ReadTime::Kind::fixed)
+    if (scope == Scope::whole && c.nonidealities.temperature.value() > 0.0 && c.readout.read_time.kind != study::ReadTime::Kind::fixed)
         diagnostics.add(
             c.places.at("nonidealities.temperature"),
             "nonidealities.temperature: a phase that jitters never stays within the tolerance, so that there is no slowest oscillator to wait "
@@ -330,7 +330,8 @@ Configuration read_configuration(const std::filesystem::path& file, config::Node
         c.unsupported =
             "the states of this cell cannot be preset, so that cells start with clocks of their own, and anchors of a full crossbar have one clock "
             "for all (expected engine.crossbar: reduced)";
-    else if (c.nonidealities.temperature.value() > 0.0 && c.engine_plugin && c.engine_plugin->fidelity() != problem::Fidelity::circuit)
+    else if (scope == Scope::whole && c.nonidealities.temperature.value() > 0.0 && c.engine_plugin &&
+             c.engine_plugin->fidelity() != problem::Fidelity::circuit)
         c.unsupported = fmt::format(
             "{} does not simulate thermal noise (expected an engine that simulates circuits, or nonidealities.temperature: 0 K)", c.engine);
     if (c.nonidealities.temperature.value() > 0.0 && c.compare.equal == Configuration::Compare::Equal::error)

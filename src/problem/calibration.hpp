@@ -7,10 +7,18 @@
 #include <string>
 #include <vector>
 
+#include "problem/interaction.hpp"
 #include "problem/problem.hpp"
 #include "problem/validity.hpp"
 
 namespace entrain::problem {
+
+/// What a source of white noise in the cell does to the phase of a free cell.
+struct NoiseShare {
+    std::string name;
+    std::string formula;                ///< of its density, with its origin
+    double diffusion_per_kelvin = 0.0;  ///< [rad^2/s/K] see phase_diffusion(); thermal noise is proportional to temperature
+};
 
 /// What is measured once per (substrate, corner, cell, injection, options) on the netlist that is simulated. NaN = does not apply (ideal).
 struct Calibration {
@@ -35,6 +43,11 @@ struct Calibration {
     int warm_up_periods = 0;           ///< see CircuitProblem::warm_up_periods; 0 for cells whose states can be preset
     double free_phase = 0.0;           ///< [rad] of the free cell after them, against a clock cos(w t) from its start
     double relaxation_time_s = 0.0;    ///< amplitude relaxation of the free cell; 0 where it is not modelled
+    PhaseSensitivity ppv;              ///< of the injection pins, at the step of the run
+    std::string ppv_missing;           ///< why it is not known, "" if it is
+    Waveform waveform;                 ///< of the free cell's read port
+    std::vector<NoiseShare> noise;     ///< of every source the cell's technology names
+    std::string noise_missing;         ///< why no source is known, or what the list leaves out; "" = nothing known
     std::string key;                   ///< content hash it was measured for; "" for ideal
     std::optional<Validity> validity;  ///< of the phase model of this cell at any injection; nothing if it was never compared with its circuit
 };

@@ -83,7 +83,9 @@ struct PhaseTerm {
     double reference = 0.0;  ///< [rad] the bracket's value in the free cell
 };
 
-/// Test benches: a triangular pulse of current between two pins of a cell.
+/// Test benches: a triangular pulse of current between two pins of a cell. On a circuit's grid its half base becomes a whole number of steps, at
+/// least two: then the sum over the grid is the charge, wherever the pulse falls between two points. Not within the first steps of a run, which are
+/// shorter.
 struct Kick {
     double charge = 0.0;     ///< [C] physical, that flows into `plus`
     double time = 0.0;       ///< [s] of its peak, after time 0 of the run
@@ -97,8 +99,8 @@ struct Cell {
     network::TokenId id;
     std::vector<Parameter> parameters;  ///< of the instance: device deviations and initial conditions that preset the start phase
     std::complex<double> injection;     ///< [A] phasor of the summed anchor currents, of cos(w t + arg): what a full crossbar would inject
-    std::vector<std::complex<double>> injection_harmonics;  ///< [A] phasors of harmonics 2, 3, ... of the injected current
-    std::vector<Kick> kicks;                                ///< test benches
+    std::vector<std::complex<double>> injection_harmonics{};  ///< [A] phasors of harmonics 2, 3, ... of the injected current
+    std::vector<Kick> kicks{};                                ///< test benches
     double clock_shift = 0.0;      ///< [rad] by which the phase of this cell's clock runs ahead: see CircuitProblem::warm_up_periods
     double drive_offset_hz = 0.0;  ///< test benches: this cell's injection is off the reference frequency by this much
     double noise_density = 0.0;    ///< [A^2/Hz] one-sided density of white current noise at the injection pins

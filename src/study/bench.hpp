@@ -1,7 +1,9 @@
 #pragma once
+#include <future>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engines/engine.hpp"
@@ -34,6 +36,24 @@ struct Bench {
                                                                     const problem::Calibration& calibration, double time_s,
                                                                     int recorded_periods = 0) const;
 };
+
+/// Runs two measurements, side by side if there are jobs for both.
+template <class First, class Second>
+void both(int jobs, First&& first, Second&& second) {
+    if (jobs < 2) {
+        first();
+        second();
+        return;
+    }
+    std::future<void> other = std::async(std::launch::async, std::forward<Second>(second));
+    try {
+        first();
+    } catch (...) {
+        other.wait();
+        throw;
+    }
+    other.get();
+}
 
 /// Frequency [Hz] from the rising crossings of the middle of a recorded waveform's swing; 0 with fewer than four. A crossing counts after the voltage
 /// has been below it by a quarter of its swing, so that ripple does not count.

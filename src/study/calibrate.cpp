@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <future>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -18,6 +17,7 @@
 #include "core/quantity.hpp"
 #include "problem/settling.hpp"
 #include "study/bench.hpp"
+#include "study/ppv.hpp"
 
 namespace entrain::study {
 namespace {
@@ -375,24 +375,6 @@ double lock_edge(const Bench& bench, const Calibration& c, double side, double r
                    bench.substrate.cell());
 }
 
-/// Runs two measurements, side by side if there are jobs for both.
-template <class First, class Second>
-void both(int jobs, First&& first, Second&& second) {
-    if (jobs < 2) {
-        first();
-        second();
-        return;
-    }
-    std::future<void> other = std::async(std::launch::async, std::forward<Second>(second));
-    try {
-        first();
-    } catch (...) {
-        other.wait();
-        throw;
-    }
-    other.get();
-}
-
 }  // namespace
 
 Calibration calibrate(const substrates::Substrate& substrate, const engines::Engine& engine, const CalibrationOptions& options,
@@ -450,6 +432,8 @@ Calibration calibrate(const substrates::Substrate& substrate, const engines::Eng
     fit_phase_error(error, c);
     c.relaxation_rate = relaxation ? relaxation->rate : c.coupling_rate;
     c.relaxation_softening = relaxation ? relaxation->softening : 0.0;
+    tell(0.9);
+    c = with_sensitivity(bench, std::move(c), {at_step.frequency_hz, at_step.cell.phase, at_step.cell.recording});
     tell(1.0);
     return c;
 }

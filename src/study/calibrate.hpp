@@ -23,7 +23,9 @@ struct CalibrationOptions {
 ///   K/(1 + softening drive); factors of the harmonics that make the phase independent of the drive (substrates that read harmonics); raw phase error
 ///   against the direction: offset at 0.25, least-squares slope, largest residual;
 ///   4. lock range at full scale, looked for around that rate: cells driven off frequency; just outside it the beat grows as the square root of the
-///   excess (Adler 1946), so its square is extrapolated to 0 on both sides; K = half the range.
+///   excess (Adler 1946), so its square is extrapolated to 0 on both sides; K = half the range;
+///   5. phase sensitivity from charge impulses, and with it the phase diffusion under the cell's noise: study/ppv.hpp. A cell for which that is not
+///   possible is calibrated without.
 /// Throws ModelError if the cell does not oscillate or does not lock, and std::runtime_error with the simulator's words if a bench run fails.
 /// A dimensionless substrate needs no measurement.
 [[nodiscard]] problem::Calibration calibrate(const substrates::Substrate& substrate, const engines::Engine& circuit_engine,

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <complex>
 #include <cstdlib>
 #include <thread>
 
@@ -20,7 +21,7 @@ namespace {
 using problem::Calibration;
 
 /// Changes whenever calibrate() measures differently: entries of older programs are then not found.
-constexpr std::string_view procedure = "entrain.calibration/11";
+constexpr std::string_view procedure = "entrain.calibration/12";
 
 /// One list of the stored numbers serves writing and reading.
 template <class C, class Visit>
@@ -41,6 +42,19 @@ void fields(C& c, Visit&& visit) {
     visit("residual_rad", c.residual_rad);
     visit("relaxation_time_s", c.relaxation_time_s);
     visit("free_phase_rad", c.free_phase);
+    visit("ppv_floor_rad_per_c", c.ppv.floor);
+}
+
+io::Json complex_list(const std::vector<std::complex<double>>& values) {
+    io::Json list = io::Json::array();
+    for (const std::complex<double>& value : values) list.push_back({value.real(), value.imag()});
+    return list;
+}
+
+std::vector<std::complex<double>> complex_list(const io::Json& list) {
+    std::vector<std::complex<double>> values;
+    for (const io::Json& value : list) values.emplace_back(value.at(0).get<double>(), value.at(1).get<double>());
+    return values;
 }
 
 io::Json to_json(const Calibration& c) {
@@ -51,6 +65,13 @@ io::Json to_json(const Calibration& c) {
     json["phase_terms"] = io::Json::array();
     for (const problem::PhaseTerm& term : c.phase_terms)
         json["phase_terms"].push_back({{"order", term.order}, {"factor", term.factor}, {"reference_rad", term.reference}});
+    json["ppv_rad_per_c"] = complex_list(c.ppv.harmonics);
+    json["ppv_missing"] = c.ppv_missing;
+    json["waveform"] = complex_list(c.waveform);
+    json["noise"] = io::Json::array();
+    for (const problem::NoiseShare& share : c.noise)
+        json["noise"].push_back({{"name", share.name}, {"formula", share.formula}, {"diffusion_rad2_per_s_per_k", share.diffusion_per_kelvin}});
+    json["noise_missing"] = c.noise_missing;
     json["limit_cycle"] = io::Json::array();
     for (const auto& sample : c.limit_cycle.rowwise()) json["limit_cycle"].push_back(std::vector<double>(sample.begin(), sample.end()));
     return json;
@@ -70,6 +91,13 @@ std::optional<Calibration> load(const std::filesystem::path& file, const std::st
         c.amplitude_unit = body.at("amplitude_unit").get<std::string>();
         for (const io::Json& term : body.at("phase_terms"))
             c.phase_terms.push_back({term.at("order").get<int>(), term.at("factor").get<double>(), term.at("reference_rad").get<double>()});
+        c.ppv.harmonics = complex_list(body.at("ppv_rad_per_c"));
+        c.ppv_missing = body.at("ppv_missing").get<std::string>();
+        c.waveform = complex_list(body.at("waveform"));
+        for (const io::Json& share : body.at("noise"))
+            c.noise.push_back(
+                {share.at("name").get<std::string>(), share.at("formula").get<std::string>(), share.at("diffusion_rad2_per_s_per_k").get<double>()});
+        c.noise_missing = body.at("noise_missing").get<std::string>();
         const io::Json& cycle = body.at("limit_cycle");
         for (std::size_t k = 0; k < cycle.size(); ++k) {
             const auto sample = cycle[k].get<std::vector<double>>();

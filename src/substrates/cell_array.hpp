@@ -46,6 +46,7 @@ struct CellDesign {
     std::string energy_caveat;
     /// [A^2/Hz] one-sided density of the white current noise of the cell at this temperature [K]. Empty: not modelled.
     std::function<double(double temperature)> noise_density;
+    CellNoise noise;  ///< for the phase diffusion of a free cell
 
     /// Resistive summing: the cell carries `row_conductance` [S] from its injection pin to `anchor_mean_v` [V], given to the instance as the
     /// parameter `load_parameter`. Anchors swing around that level by at most `largest_anchor_v`.
@@ -99,6 +100,7 @@ class CellArray : public Substrate {
     [[nodiscard]] std::string amplitude_unit() const override { return design_.amplitude_unit; }
     [[nodiscard]] int default_points_per_period() const override { return technology_.points_per_period; }
     [[nodiscard]] std::vector<int> read_harmonics() const override { return design_.read_harmonics; }
+    [[nodiscard]] CellNoise noise() const override { return design_.noise; }
     [[nodiscard]] problem::EnergyModel energy_model(const problem::Calibration& calibration) const override;
     [[nodiscard]] problem::CircuitProblem bench(std::span<const BenchCell> cells, double reference_hz, int points_per_period,
                                                 const problem::Calibration& calibration) const override;

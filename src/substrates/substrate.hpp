@@ -2,6 +2,7 @@
 #include <Eigen/Core>
 #include <complex>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -73,6 +74,24 @@ struct Nonidealities {
     }
 };
 
+/// A source of white current noise in a cell, proportional to temperature.
+struct NoiseSource {
+    std::string name;
+    std::string plus;  ///< pins between which its current flows, into `plus`; "0" is ground
+    std::string minus;
+    /// [A^2/Hz] one-sided, at 1 K, in a cell whose read voltage and states (CellInterface::states) have these values in netlist units.
+    std::function<double(double read, std::span<const double> states)> density;
+    std::string formula;  ///< with its origin
+    int count = 1;        ///< of equal sources that turn the phase alike, by symmetry of the cell
+};
+
+/// What is known of a cell's noise.
+struct CellNoise {
+    std::vector<NoiseSource> sources;
+    std::string missing;         ///< why there are none, or what they leave out; "" = nothing known
+    double temperature = 300.0;  ///< [K] at which the technology works
+};
+
 /// A cell on a test bench: start phase, injection as a fraction of full scale (phasor), and how far its drive is off the reference frequency.
 struct BenchCell {
     double start_phase = 0.0;    ///< [rad]
@@ -138,6 +157,9 @@ class Substrate {
 
     /// What the ledger needs to know of a calibrated cell.
     [[nodiscard]] virtual problem::EnergyModel energy_model(const problem::Calibration& /*calibration*/) const { return {}; }
+
+    /// Noise of a cell, for its phase diffusion.
+    [[nodiscard]] virtual CellNoise noise() const { return {{}, "no noise source is modelled"}; }
 
     /// The cells of a test bench at `reference_hz` with the same netlist that `problem` states; no couplings, fixed_time set by the caller.
     /// `calibration` holds what has been measured so far (reference current).

@@ -120,6 +120,29 @@ std::string crosspoint(const problem::CircuitProblem& problem, std::size_t index
     return fmt::format("gx{} {} {} {} 0 {}", index, minus, plus, anchor, number(siemens / problem.ampere_scale));
 }
 
+/// Source i<k> whose current the worker is asked for; it flows into `plus`. No dc value: ngspice 39 crashes on `dc v external`.
+std::string external_current(std::size_t k, const std::string& plus, const std::string& minus) {
+    return fmt::format("i{} {} {} external", k, minus, plus);
+}
+
+using Pins = std::pair<std::string, std::string>;  ///< plus, minus
+using PulsesByPins = std::map<Pins, std::vector<Pulse>>;
+
+/// Kicks of a cell as pulses of netlist current.
+PulsesByPins pulses_of(const problem::CircuitProblem& problem, const problem::Cell& cell) {
+    constexpr double least_steps = 2.0;  // a shorter triangle is one or two points
+    const double step = problem::step_s(problem);
+    PulsesByPins pulses;
+    for (const problem::Kick& kick : cell.kicks) {
+        for (const std::string& pin : {kick.plus, kick.minus})
+            if (pin != "0" && std::ranges::find(problem.cell.pins, pin) == problem.cell.pins.end())
+                throw std::logic_error{fmt::format("a kick into '{}', which is no pin of {}", pin, problem.cell.subcircuit)};
+        const double half_base = step * std::max(std::round(kick.half_base / step), least_steps);
+        pulses[{kick.plus, kick.minus}].push_back({kick.time, half_base, kick.charge / half_base / problem.ampere_scale});
+    }
+    return pulses;
+}
+
 }  // namespace
 
 std::string number(double value) {
@@ -157,15 +180,24 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
         }
         netlist.signals.push_back(std::move(signal));
         const bool reduced = problem.crossbar == problem::Crossbar::reduced;
-        if (!reduced && cell.drive_offset_hz != 0.0)
-            throw std::logic_error{"a full crossbar has one anchor frequency; benches with drive offsets need the reduced one"};
-        if (reduced || cell.noise_density > 0.0) {
-            // No dc value: ngspice 39 crashes on `dc v external`.
-            netlist.lines.push_back(fmt::format("i{} {} {} external", netlist.sources.size(), node(port.inject_minus), node(port.inject_plus)));
+        if (!reduced && (cell.drive_offset_hz != 0.0 || !cell.injection_harmonics.empty()))
+            throw std::logic_error{"a full crossbar has anchors of one frequency; benches with drive offsets or harmonics need the reduced one"};
+        PulsesByPins kicks = pulses_of(problem, cell);
+        if (const Pins port_pins{port.inject_plus, port.inject_minus}; reduced || cell.noise_density > 0.0 || kicks.contains(port_pins)) {
             const double noise_rms = std::sqrt(0.5 * cell.noise_density / problem::step_s(problem));  // [A]
-            const std::complex<double> injection = cell.injection * std::polar(1.0, -cell.clock_shift);
-            netlist.sources.push_back(
-                {(reduced ? injection : 0.0) / problem.ampere_scale, cell.drive_offset_hz, noise_rms / problem.ampere_scale, cell.noise_seed});
+            ExternalSource source{.offset_hz = cell.drive_offset_hz, .noise_rms = noise_rms / problem.ampere_scale, .noise_seed = cell.noise_seed};
+            if (reduced) source.phasor = cell.injection * std::polar(1.0 / problem.ampere_scale, -cell.clock_shift);
+            for (const std::complex<double>& phasor : cell.injection_harmonics) {
+                const double order = 2.0 + static_cast<double>(source.harmonics.size());
+                source.harmonics.push_back(phasor * std::polar(1.0 / problem.ampere_scale, -order * cell.clock_shift));
+            }
+            if (auto there = kicks.extract(port_pins)) source.pulses = std::move(there.mapped());
+            netlist.lines.push_back(external_current(netlist.sources.size(), node(port.inject_plus), node(port.inject_minus)));
+            netlist.sources.push_back(std::move(source));
+        }
+        for (auto& [pins, pulses] : kicks) {
+            netlist.lines.push_back(external_current(netlist.sources.size(), node(pins.first), node(pins.second)));
+            netlist.sources.push_back({.pulses = std::move(pulses)});
         }
     }
     if (problem.recorded_periods > 0)

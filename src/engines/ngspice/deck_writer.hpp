@@ -17,11 +17,11 @@ namespace entrain::engines::ngspice {
 struct Netlist {
     std::vector<std::string> lines;
     std::vector<Signal> signals;          ///< one per cell, in the order of `cells`; of benches that record, then one per state of each cell
-    std::vector<ExternalSource> sources;  ///< one per cell with a reduced crossbar or with noise
+    std::vector<ExternalSource> sources;  ///< one per cell with a reduced crossbar, with noise or kicked there; one per other pair of kicked pins
 };
 
 /// The netlist of the problem's `cells` up to `stop_time` [s]. It saves nothing: points are taken as they stream by. Test benches with drive offsets
-/// need the reduced crossbar.
+/// or harmonics need the reduced crossbar. The half base of a kick becomes the nearest whole number of steps, at least two.
 [[nodiscard]] Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const std::uint32_t> cells, double stop_time);
 
 /// The whole problem with its full crossbar as a deck for `ngspice -b deck.cir -r deck.raw`: readout voltages osc_<head>_<token>, anchors

@@ -59,7 +59,19 @@ void fields(M& message, Each&& each) {
             each(signal.supply_v);
             each(signal.clock_shift);
         }
-        each(message.sources);
+        if constexpr (!std::is_const_v<M>) message.sources.clear();
+        count = message.sources.size();
+        each(count);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            if constexpr (!std::is_const_v<M>) message.sources.emplace_back();
+            auto& source = message.sources[i];
+            each(source.phasor);
+            each(source.offset_hz);
+            each(source.noise_rms);
+            each(source.noise_seed);
+            each(source.harmonics);
+            each(source.pulses);
+        }
         each(message.frequency);
         each(message.stop_time);
         each(message.step);

@@ -41,13 +41,22 @@ struct Signal {
     double clock_shift = 0.0;  ///< [rad] by which this signal's clock runs ahead of the demodulator's; sources come shifted
 };
 
-/// Current a cos(w t) - b sin(w t) + noise of the source i<k>, k its place in the list; w = 2 pi (reference + offset). The noise is one normal
-/// deviate per time step, held over it: white up to the step's rate, with density 2 rms^2 step.
+/// Triangle of current. With a half base of whole steps its sum over the grid is its charge, peak times half base, wherever the grid lies.
+struct Pulse {
+    double time = 0.0;       ///< [s] of the peak
+    double half_base = 0.0;  ///< [s]
+    double peak = 0.0;       ///< [A]
+};
+
+/// Current a cos(w t) - b sin(w t) + harmonics + pulses + noise of the source i<k>, k its place in the list; w = 2 pi (reference + offset). The noise
+/// is one normal deviate per time step, held over it: white up to the step's rate, with density 2 rms^2 step.
 struct ExternalSource {
-    std::complex<double> phasor;  ///< [A] a + i b
+    std::complex<double> phasor{};  ///< [A] a + i b
     double offset_hz = 0.0;
-    double noise_rms = 0.0;        ///< [A]
-    std::uint64_t noise_seed = 0;  ///< of Stream::circuit_noise; element n is step n
+    double noise_rms = 0.0;                         ///< [A]
+    std::uint64_t noise_seed = 0;                   ///< of Stream::circuit_noise; element n is step n
+    std::vector<std::complex<double>> harmonics{};  ///< [A] phasors of 2 w, 3 w, ...
+    std::vector<Pulse> pulses{};
 };
 
 struct Load {

@@ -11,6 +11,12 @@
 
 namespace entrain::substrates::cdw {
 
+namespace {
+
+constexpr double boltzmann = 1.380649e-23;  // [J/K] exact (SI 2019)
+
+}  // namespace
+
 std::vector<ParameterSpec> parameters() {
     return {
         {"supply_voltage", "V", positive, "supply"},
@@ -113,6 +119,22 @@ CellDesign relaxation(const Corner& corner, problem::Summing /*summing*/) {
         "which it lowers and raises by that fraction, would not pass the thresholds {:.4g} V and {:.4g} V",
         o.divider(-1.0), o.divider(1.0), o.upper_threshold, o.lower_threshold);
     design.reference_current = [reference](double, double) { return reference; };
+    design.noise = {{{.name = "load resistor",
+                      .plus = "n",
+                      .minus = "0",
+                      .density = [o](double, std::span<const double>) { return 4.0 * boltzmann / o.load; },
+                      .formula = "4 k T/Rs (Johnson 1928, Nyquist 1928)"},
+                     {.name = "device",
+                      .plus = "n",
+                      .minus = "0",
+                      .density =
+                          [o](double u, std::span<const double>) {
+                              return 4.0 * boltzmann *
+                                     (0.5 * (1.0 / o.insulating + 1.0 / o.metallic) + 0.5 * u * (1.0 / o.metallic - 1.0 / o.insulating));
+                          },
+                      .formula = "4 k T G(u), G between 1/Ri and 1/Rm: both phases as ohmic resistances at the temperature of their surroundings"}},
+                    "the device's own switching noise and excess noise, which are not modelled",
+                    300.0};
     design.deviated = [o](double deviation) -> std::vector<problem::Parameter> {
         if (1.0 + deviation <= 0.0) throw ModelError{"no capacitor does it"};
         return {{"cap", o.capacitance / (1.0 + deviation)}, {"ts", o.latch_time / (1.0 + deviation)}};

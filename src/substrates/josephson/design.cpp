@@ -98,6 +98,13 @@ CellDesign rcsj(const Corner& corner, problem::Summing /*summing*/) {
     design.noiseless_caveat = "without thermal noise, which at 4.2 K turns the phase of one period by tens of degrees: a bound that no array reaches";
     design.energy_caveat = "without refrigeration, which takes hundreds of watts for a watt at 4.2 K";
     design.noise_density = [resistance](double temperature) { return 4.0 * boltzmann * temperature / resistance; };
+    design.noise = {{{.name = "shunt",
+                      .plus = "n",
+                      .minus = "0",
+                      .density = [resistance](double, std::span<const double>) { return 4.0 * boltzmann / resistance; },
+                      .formula = "4 k T/R (Johnson 1928, Nyquist 1928)"}},
+                    "classical noise only: photons at the frequency have the energy of h f/2k in kelvin, 1.5 K at 64 GHz",
+                    4.2};
     return design;
 }
 

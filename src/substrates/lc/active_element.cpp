@@ -18,6 +18,13 @@ Characteristic square_law_pair(double gain_factor, double tail_current) {
     };
 }
 
+PairOverdrive pair_overdrive(double gain_factor, double tail_current, double v) {
+    const double all = 2.0 * tail_current / gain_factor;  ///< [V^2] sum of the squared overdrives
+    if (v * v >= all) return {std::sqrt(all), 0.0};
+    const double sum = std::sqrt(2.0 * all - v * v);
+    return {0.5 * (sum + std::abs(v)), 0.5 * (sum - std::abs(v))};
+}
+
 double fundamental_current(const Characteristic& characteristic, double amplitude) {
     constexpr int points = 1024;  // midpoint rule over a period: exact for the tanh to 1e-12, to 1e-6 at the kinks of the square-law pair
     double sum = 0.0;

@@ -14,6 +14,14 @@ using Characteristic = std::function<double(double)>;
 /// region.
 [[nodiscard]] Characteristic square_law_pair(double gain_factor, double tail_current);
 
+/// Overdrives [V] of the two transistors of square_law_pair() at the voltage v between the drains, the one whose gate is at the higher drain first; 0
+/// of a transistor that is off.
+struct PairOverdrive {
+    double high = 0.0;
+    double low = 0.0;
+};
+[[nodiscard]] PairOverdrive pair_overdrive(double gain_factor, double tail_current, double v);
+
 /// Amplitude of the fundamental of the current at v = amplitude cos(x):  F(a) = (1/pi) integral_0^2pi f(a cos x) cos x dx   [A]
 [[nodiscard]] double fundamental_current(const Characteristic& characteristic, double amplitude);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.hpp"
@@ -13,8 +14,18 @@ namespace entrain::substrates::lc {
 
 namespace {
 
+constexpr double boltzmann = 1.380649e-23;  // [J/K] exact (SI 2019)
+
 /// The tank of both cells, between the terminals of the port.
 struct Tank {
+    [[nodiscard]] NoiseSource noise(const std::string& plus, const std::string& minus) const {
+        return {.name = "tank loss",
+                .plus = plus,
+                .minus = minus,
+                .density = [rp = resistance](double, std::span<const double>) { return 4.0 * boltzmann / rp; },
+                .formula = "4 k T/Rp (Johnson 1928, Nyquist 1928)"};
+    }
+
     double inductance = 0.0;         ///< [H]
     double capacitance = 0.0;        ///< [F] total
     double fixed_capacitance = 0.0;  ///< [F] part of it that is not the tank capacitor
@@ -69,6 +80,7 @@ std::vector<ParameterSpec> parameters() {
         {"channel_length_modulation", "1/V", non_negative, "mos1: lambda"},
         {"pair_capacitance", "F", positive, "mos1: capacitance to ground at each side of the tank"},
         {"tail_capacitance", "F", positive, "mos1: capacitance of the tail node to ground"},
+        {"noise_gamma", "1", positive, "thermal noise of a transconductance g is 4 k T noise_gamma g"},
     };
 }
 
@@ -99,6 +111,18 @@ CellDesign behavioural(const Corner& corner, problem::Summing /*summing*/) {
                             "rail; what a real element loses itself comes on top",
                         .states = {}};
     design.parameters = {{"ltank", tank.inductance}, {"rtank", tank.resistance}, {"gm", transconductance}, {"imax", saturation_current}};
+    const double gamma = corner.at("noise_gamma").value;
+    design.noise.sources = {tank.noise("osc", "0"),
+                            {.name = "active element",
+                             .plus = "osc",
+                             .minus = "0",
+                             .density =
+                                 [=](double v, std::span<const double>) {
+                                     const double saturation = std::tanh(transconductance * v / saturation_current);
+                                     return 4.0 * boltzmann * gamma * transconductance * (1.0 - saturation * saturation);
+                                 },
+                             .formula = "4 k T gamma g(v), g the element's slope at the instantaneous voltage: a pair that saturates makes no noise "
+                                        "(Hajimiri and Lee, IEEE JSSC 34, 1999)"}};
     return design;
 }
 
@@ -171,6 +195,35 @@ CellDesign mos1(const Corner& corner, problem::Summing /*summing*/) {
                          {"vth", threshold},
                          {"kp", kp},
                          {"lambda", lambda}};
+    const double gamma = corner.at("noise_gamma").value;
+    const double tail_gm = std::sqrt(2.0 * kp * tail_width / mirror_length * tail_current);  ///< [A/V]
+    const double mirror_ratio = tail_width / reference_width;
+    design.noise.sources = {
+        tank.noise("p", "n"),
+        {.name = "cross-coupled pair",
+         .plus = "p",
+         .minus = "n",
+         .density =
+             [=](double v, std::span<const double>) {
+                 const PairOverdrive o = pair_overdrive(pair_factor, tail_current, v);
+                 const double share = o.low / (o.low + o.high);  // of the current from the tail node that goes to the weaker transistor's side
+                 const double triode = std::clamp((std::abs(v) - threshold) / o.high, 0.0, 1.0);
+                 const double stronger = pair_factor * o.high * (1.0 + triode + triode * triode) / (1.0 + triode);
+                 return 4.0 * boltzmann * gamma * (stronger * share * share + pair_factor * o.low * (1.0 - share) * (1.0 - share));
+             },
+         .formula = "4 k T gamma (g1 s2^2 + g2 s1^2), g the transistors' transconductances, s = g/(g1 + g2) the shares of the tail node's current, "
+                    "which follows at once (Hegazi, Rael and Abidi, 2004); the channel's noise grows to 4 k T g_d0 3 gamma/2 in triode"},
+        {.name = "tail and mirror",
+         .plus = "p",
+         .minus = "n",
+         .density =
+             [=](double v, std::span<const double>) {
+                 const PairOverdrive o = pair_overdrive(pair_factor, tail_current, v);
+                 const double steering = 0.5 * (o.high - o.low) / (o.high + o.low);
+                 return 4.0 * boltzmann * gamma * tail_gm * (1.0 + mirror_ratio) * steering * steering;
+             },
+         .formula = "4 k T gamma g_tail (1 + mirror ratio) ((s1 - s2)/2)^2: noise of the tail and of the mirror's reference, steered by the pair"}};
+    design.noise.missing = "tail_capacitance at the noise of the tail node, and what that node does to the common mode: it is no pin";
     return design;
 }
 

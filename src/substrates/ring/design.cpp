@@ -82,6 +82,46 @@ CellDesign design_of(const std::string& cell, const Corner& corner, problem::Sum
     return design;
 }
 
+constexpr double boltzmann = 1.380649e-23;  // [J/K] exact (SI 2019)
+
+/// Channel noise of every transistor, and of the conductance `load` [S] at the injected node. Without it the stages are alike.
+CellNoise channel_noise(const InverterRing& ring, double gamma, double load) {
+    const auto stages = static_cast<std::size_t>(ring.stages);
+    CellNoise noise;
+    for (std::size_t stage = 0; stage < (load > 0.0 ? stages : 1U); ++stage) {
+        const std::string pin = fmt::format("s{}", stage);
+        const std::size_t gate = (stage + stages - 1) % stages;
+        const int count = load > 0.0 ? 1 : ring.stages;
+        const std::string where = load > 0.0 ? " at " + pin : " of all stages";
+        const std::string formula =
+            "4 k T gamma g_d0 (1 + e + e^2)/(1 + e), e = 1 - vds/vdsat in triode and 0 in saturation, gamma 2/3 of a long channel (van der Ziel "
+            "1962)";
+        noise.sources.push_back(
+            {.name = "NMOS" + where,
+             .plus = pin,
+             .minus = "0",
+             .density = [=](double, std::span<const double> v) { return 4.0 * boltzmann * gamma * ring.nmos.noise_conductance(v[gate], v[stage]); },
+             .formula = formula,
+             .count = count});
+        noise.sources.push_back({.name = "PMOS" + where,
+                                 .plus = pin,
+                                 .minus = "0",
+                                 .density =
+                                     [=](double, std::span<const double> v) {
+                                         return 4.0 * boltzmann * gamma * ring.pmos.noise_conductance(ring.supply - v[gate], ring.supply - v[stage]);
+                                     },
+                                 .formula = formula,
+                                 .count = count});
+    }
+    if (load > 0.0)
+        noise.sources.push_back({.name = "row conductance",
+                                 .plus = "s0",
+                                 .minus = "0",
+                                 .density = [load](double, std::span<const double>) { return 4.0 * boltzmann * load; },
+                                 .formula = "4 k T G (Johnson 1928, Nyquist 1928)"});
+    return noise;
+}
+
 CellDesign mos1(const std::string& cell, int stages, std::string_view netlist, const Corner& corner, problem::Summing summing) {
     const double kpn = corner.at("nmos_transconductance").value;
     const double kpp = corner.at("pmos_transconductance").value;
@@ -98,6 +138,7 @@ CellDesign mos1(const std::string& cell, int stages, std::string_view netlist, c
     const std::vector<problem::Parameter> cards = {
         {"vthn", ring.nmos.threshold}, {"vthp", ring.pmos.threshold}, {"kpn", kpn}, {"kpp", kpp}, {"lambda", lambda}};
     design.parameters.insert(design.parameters.end(), cards.begin(), cards.end());
+    design.noise = channel_noise(ring, corner.at("noise_gamma").value, design.row_conductance);
     design.deviated = [capacitance](double deviation) -> std::vector<problem::Parameter> {
         if (1.0 + deviation <= 0.0) throw ModelError{"no load capacitor does it"};
         return {{"cload", capacitance / (1.0 + deviation)}};  // the only capacitance: time scales with it
@@ -138,6 +179,7 @@ std::vector<ParameterSpec> parameters() {
         {"nmos_transconductance", "A/V^2", positive, "mos1 cells: kp of the NMOS, mobility times gate capacitance per area"},
         {"pmos_transconductance", "A/V^2", positive, "mos1 cells: kp of the PMOS"},
         {"channel_length_modulation", "1/V", non_negative, "mos1 cells: lambda of both"},
+        {"noise_gamma", "1", positive, "mos1 cells: thermal noise of a saturated channel is 4 k T noise_gamma gm"},
     };
 }
 
@@ -188,6 +230,10 @@ CellDesign bsim4_3(const Corner& corner, problem::Summing summing) {
     design.point_cost = {.fixed_s = 2.0e-6, .per_cell_s = 20e-6};
     design.netlist = std::string{embedded::ring_bsim4_3} + std::string{embedded::ring_generic_bsim4};
     design.parameters.push_back({"cload", capacitance});
+    design.noise.missing =
+        "BSIM4's noise depends on charges and transconductances inside the model, which the netlist does not show; a square-law estimate would miss "
+        "its "
+        "velocity saturation";
     design.deviated = [](double deviation) -> std::vector<problem::Parameter> {
         if (1.0 + deviation <= 0.0) throw ModelError{"no drain current does it"};
         return {{"speed", 1.0 + deviation}};

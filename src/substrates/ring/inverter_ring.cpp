@@ -68,6 +68,14 @@ Crossing crossing_after(const InverterRing& ring, State v, double step, double l
 
 }  // namespace
 
+double Transistor::noise_conductance(double vgs, double vds) const {
+    if (vds < 0.0) return noise_conductance(vgs - vds, -vds);  // source and drain exchanged
+    const double overdrive = vgs - threshold;
+    if (overdrive <= 0.0) return 0.0;
+    const double triode = 1.0 - std::min(vds, overdrive) / overdrive;
+    return gain_factor * overdrive * (1.0 + triode + triode * triode) / (1.0 + triode);
+}
+
 double Transistor::current(double vgs, double vds) const {
     if (vds < 0.0) return -current(vgs - vds, -vds);
     const double overdrive = vgs - threshold;

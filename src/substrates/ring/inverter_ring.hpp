@@ -13,6 +13,10 @@ struct Transistor {
     double lambda = 0.0;                                                ///< [1/V]
     double critical_voltage = std::numeric_limits<double>::infinity();  ///< [V] critical field times channel length
     [[nodiscard]] double current(double vgs, double vds) const;         ///< [A]
+    /// [A/V] g such that the channel's thermal noise is 4 k T gamma g: of the level-1 model g_d0 (1 + e + e^2)/(1 + e) with g_d0 = gain_factor o, the
+    /// channel's conductance at vds = 0, and e = 1 - min(vds, o)/o: the transconductance in saturation, 3/2 of g_d0 at vds = 0, where gamma = 2/3
+    /// makes it the noise of a resistor (van der Ziel 1962).
+    [[nodiscard]] double noise_conductance(double vgs, double vds) const;
 };
 
 /// Ring of an odd number of inverters: stage k drives node k, its gate is node k - 1,

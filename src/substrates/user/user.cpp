@@ -277,6 +277,8 @@ CellDesign UserArray::design(const Corner& corner) const {
     design.reference_current = [given = reference_current_.value()](double, double) { return given > 0.0 ? given : unknown; };
     if (interface_.supply_pin.empty()) design.energy_caveat = "the cell's own power is not known: it names no supply pin";
 
+    design.noise.missing = "the noise sources of a user's cell are not known";
+
     std::optional<double> speed;
     if (!speed_parameter_.empty()) {
         const auto known = std::ranges::find(subcircuit_.parameters, speed_parameter_, &spice::SubcircuitParameter::name);

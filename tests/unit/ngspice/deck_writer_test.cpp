@@ -59,6 +59,33 @@ TEST(DeckWriter, ReducedCrossbarIsOneExternalCurrentPerCellWithoutADcValue) {
     EXPECT_EQ(netlist.signals[1].current, "v.x1.vact#branch");
 }
 
+TEST(DeckWriter, KicksAreSourcesOfTheirOwnWhereNothingElseIsInjected) {
+    problem::CircuitProblem problem = crossbar();
+    problem.ampere_scale = 1e-4;
+    const double step = problem::step_s(problem);
+    problem.cells[1].kicks = {{1e-15, 3e-9, 3.3 * step, "out", "0"}, {-2e-15, 4e-9, 0.0, "0", "out"}};
+    problem.cells[1].clock_shift = 0.3;
+    problem.cells[1].injection_harmonics = {std::polar(1e-5, 0.1)};
+    const std::vector<std::uint32_t> cells = {1, 2};
+    const Netlist netlist = worker_netlist(problem, cells, 1e-7);
+    EXPECT_THAT(netlist.lines, Contains("i0 0 c0_out external"));
+    EXPECT_THAT(netlist.lines, Contains("i1 c0_out 0 external"));
+    EXPECT_THAT(netlist.lines, Contains("i2 0 c1_out external"));
+    ASSERT_EQ(netlist.sources.size(), 3U);
+    ASSERT_EQ(netlist.sources[0].pulses.size(), 1U);
+    EXPECT_EQ(netlist.sources[0].pulses[0].time, 3e-9);
+    EXPECT_NEAR(netlist.sources[0].pulses[0].half_base, 3.0 * step, 1e-9 * step);  // whole steps,
+    EXPECT_NEAR(netlist.sources[1].pulses[0].half_base, 2.0 * step, 1e-9 * step);  // at least two
+    EXPECT_NEAR(netlist.sources[0].pulses[0].peak * 3.0 * step * problem.ampere_scale / 1e-15, 1.0, 1e-12);
+    EXPECT_NEAR(netlist.sources[1].pulses[0].peak * 2.0 * step * problem.ampere_scale / -2e-15, 1.0, 1e-12);
+    // A clock that runs ahead by x sees the second harmonic's sources ahead by 2 x.
+    ASSERT_EQ(netlist.sources[0].harmonics.size(), 1U);
+    EXPECT_LT(std::abs(netlist.sources[0].harmonics[0] - std::polar(1e-5 / 1e-4, 0.1 - 2.0 * 0.3)), 1e-12);
+    EXPECT_TRUE(netlist.sources[2].pulses.empty());
+    problem.cells[1].kicks[0].plus = "nowhere";
+    EXPECT_THROW(static_cast<void>(worker_netlist(problem, cells, 1e-7)), std::logic_error);
+}
+
 TEST(DeckWriter, FullCrossbarHoldsOnlyTheChosenCells) {
     problem::CircuitProblem problem = crossbar();
     problem.crossbar = problem::Crossbar::full;
@@ -132,7 +159,7 @@ TEST(DeckWriter, ParametersReachDevicesWithAllTheirDigits) {
     problem::CircuitProblem problem = testing::tanks();
     problem.netlist = ".subckt tank out\n+ x=0\nV0 out 0 {x}\n.ends\n";
     problem.cell.active_branch = "";
-    problem.cells.push_back({{0, 0, 0}, {{"x", value}}, 0.0, 0.0});
+    problem.cells.push_back({.id = {}, .parameters = {{"x", value}}, .injection = 0.0});
     const auto folder = std::filesystem::path{::testing::TempDir()} / "entrain_digits";
     std::filesystem::create_directories(folder);
     std::ofstream{folder / "d.cir"} << stand_alone_deck(problem, {});

@@ -67,6 +67,65 @@ TEST(Worker, DriveOffTheReferenceTurnsAtItsOwnFrequency) {
     EXPECT_NEAR(degrees(phase(18) - phase(8)), 3.6, 0.01);  // the image leaks half the relative offset, 5e-4 rad, times sin 2 phase
 }
 
+TEST(Worker, HarmonicsOfAnExternalCurrentRunOnItsOwnClock) {
+    Worker worker;
+    Load load = circuit({"i0 0 out external", "r0 out 0 1e3"}, "out", 20);
+    load.harmonics = {1, 2, 3, 4};
+    load.sources = {{.phasor = 1e-3, .harmonics = {std::polar(2e-4, 0.4), 0.0, std::polar(3e-4, -2.0)}}};
+    ASSERT_EQ(worker.load(load, patience()).category, "ok");
+    ASSERT_EQ(worker.advance({load.stop_time, {}}, patience()).category, "ok");
+    const Periods periods = worker.read(patience());
+    const double* v = &periods.values.at(10 * 11);  // four phasors, three means
+    const auto phasor = [&](std::size_t order) { return std::complex<double>{v[2 * (order - 1)], v[2 * (order - 1) + 1]}; };
+    // Into a resistor the current is the voltage; the demodulator is exact for these harmonics.
+    EXPECT_LT(std::abs(phasor(1) - 1.0), 1e-9);
+    EXPECT_LT(std::abs(phasor(2) - std::polar(0.2, 0.4)), 1e-9);
+    EXPECT_LT(std::abs(phasor(3)), 1e-9);
+    EXPECT_LT(std::abs(phasor(4) - std::polar(0.3, -2.0)), 1e-9);
+}
+
+TEST(Worker, ChargeOfAPulseDoesNotDependOnItsPlaceOnTheGrid) {
+    Worker worker;
+    for (const double steps : {2.0, 3.0}) {
+        for (const double place : {0.0, 0.2, 0.5, 0.77}) {
+            Load load = circuit({"i0 0 out external", "c0 out 0 1e-12 IC=0"}, "out", 20);
+            const double half_base = steps * testing::step;
+            load.sources = {{.phasor = 0.0, .pulses = {{4.0 / frequency + place * testing::step, half_base, 1e-15 / half_base}}}};
+            load.waves = {0};
+            double before = 0.0;
+            double after = 0.0;
+            ASSERT_EQ(worker.load(load, patience()).category, "ok");
+            ASSERT_EQ(worker
+                          .advance({load.stop_time, {}}, patience(),
+                                   [&](std::span<const double> points) {
+                                       for (std::size_t k = 0; k + 1 < points.size(); k += 2)
+                                           (points[k] < 3.5 / frequency ? before : after) = points[k + 1];
+                                   })
+                          .category,
+                      "ok");
+            EXPECT_EQ(before, 0.0);
+            EXPECT_NEAR(after, 1e-3, 1e-7) << place;  // 1 fC into 1 pF; Newton's tolerance
+            static_cast<void>(worker.finish(patience()));
+        }
+    }
+}
+
+TEST(Protocol, ASourceArrivesAsItWasSent) {
+    Load load;
+    load.sources = {
+        {.phasor = {1.0, 2.0}, .offset_hz = 3.0, .noise_rms = 4.0, .noise_seed = 5, .harmonics = {{6.0, 7.0}}, .pulses = {{8.0, 9.0, 10.0}}},
+        {.phasor = 11.0}};
+    const std::string bytes = pack(load);
+    const Load arrived = unpack_load(bytes);
+    ASSERT_EQ(arrived.sources.size(), 2U);
+    EXPECT_EQ(arrived.sources[0].harmonics, load.sources[0].harmonics);
+    ASSERT_EQ(arrived.sources[0].pulses.size(), 1U);
+    EXPECT_EQ(arrived.sources[0].pulses[0].peak, 10.0);
+    EXPECT_EQ(pack(arrived), bytes);
+    for (std::size_t cut = 0; cut < bytes.size(); ++cut)
+        EXPECT_THROW(static_cast<void>(unpack_load(bytes.substr(0, cut))), std::runtime_error) << cut;
+}
+
 TEST(Worker, NoiseIsWhiteKeyedAndOfTheDensityAskedFor) {
     // Into a resistor the current is the voltage. One deviate per step: variance rms^2, neighbours uncorrelated, the same for the same seed.
     constexpr double rms = 1e-4;  // [A]

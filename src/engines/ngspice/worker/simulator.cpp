@@ -91,6 +91,17 @@ bool is_behavior(std::string_view text) {
     return std::ranges::any_of(modes, [&](std::string_view mode) { return text.starts_with(mode) && is_behavior(text.substr(mode.size())); });
 }
 
+/// Sum of Re(phasor_k clock^k) over the harmonics k = 2, 3, ...; clock = exp(i w t).
+double harmonics_current(const std::vector<std::complex<double>>& harmonics, std::complex<double> clock) {
+    double sum = 0.0;
+    std::complex<double> power = clock;
+    for (const std::complex<double>& phasor : harmonics) {
+        power = {power.real() * clock.real() - power.imag() * clock.imag(), power.real() * clock.imag() + power.imag() * clock.real()};
+        sum += phasor.real() * power.real() - phasor.imag() * power.imag();
+    }
+    return sum;
+}
+
 int send_char(char* text, int /*ident*/, void* user) {
     auto& state = *static_cast<Simulator::State*>(user);
     const std::string_view line{text};
@@ -202,6 +213,9 @@ void Simulator::State::external_current(double t, const char* name, double& valu
         }
     }
     value = t < 0.0 ? 0.0 : source.phasor.real() * c - source.phasor.imag() * s;
+    if (!source.harmonics.empty() && t >= 0.0) value += harmonics_current(source.harmonics, {c, s});
+    for (const Pulse& pulse : source.pulses)
+        if (const double away = std::abs(t - pulse.time); away < pulse.half_base) value += pulse.peak * (1.0 - away / pulse.half_base);
     if (source.noise_rms > 0.0) {
         const double step = std::round((t + load.warm_up) / load.step);  // ngspice asks several times for one point, and must get one answer
         value += source.noise_rms * RandomStreams{source.noise_seed}.normal(Stream::circuit_noise, static_cast<std::uint64_t>(step));
