@@ -28,6 +28,12 @@ double end_slope(double ta, double tb, double tc, double a, double b, double c) 
 
 }  // namespace
 
+void Trajectory::reserve(std::size_t samples) {
+    times_.reserve(samples);
+    states_.reserve(samples * static_cast<std::size_t>(components_));
+    energies_.reserve(samples);
+}
+
 void Trajectory::append(double time, std::span<const double> state, double energy) {
     if (state.size() != static_cast<std::size_t>(components_)) throw std::logic_error{"trajectory: sample has the wrong number of components"};
     if (!times_.empty() && !(time > times_.back())) throw std::logic_error{"trajectory: times must increase"};

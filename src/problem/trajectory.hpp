@@ -15,6 +15,9 @@ class Trajectory {
 
     explicit Trajectory(int components = 1) : components_{components} {}
 
+    /// Makes room for so many samples at once.
+    void reserve(std::size_t samples);
+
     /// Offers a sample; keeps it unless decimation skips it. Times increase strictly. `energy` [J] is the energy taken from the start up to `time` (0
     /// where unknown).
     void append(double time, std::span<const double> state, double energy = 0.0);

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import harness
 import ngspice_engine  # noqa: F401  (registers its figures)
+import phase_over_circuit  # noqa: F401
 
 
 def wanted(names, everything):

@@ -9,14 +9,15 @@
 #include <limits>
 #include <vector>
 
+#include "closed_form/transient.hpp"
 #include "core/quantity.hpp"
 #include "core/random.hpp"
 #include "engines/exact/plugin.hpp"
-#include "engines/exact/transient.hpp"
 
 namespace entrain::engines::exact {
 namespace {
 
+using closed_form::Transient;
 using problem::ExactProblem;
 using problem::OscillatorSolution;
 using problem::Solution;

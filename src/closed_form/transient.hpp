@@ -1,6 +1,6 @@
 #pragma once
 
-namespace entrain::engines::exact {
+namespace entrain::closed_form {
 
 /// The angle from the drive's direction to an oscillator under constant drive, in closed form:
 ///     d(angle)/dt = detuning - rate sin(angle)                               (Adler 1946)
@@ -49,4 +49,4 @@ class Transient {
     double mean_speed_;
 };
 
-}  // namespace entrain::engines::exact
+}  // namespace entrain::closed_form

@@ -1,4 +1,4 @@
-#include "engines/exact/transient.hpp"
+#include "closed_form/transient.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include "core/quantity.hpp"
 
-namespace entrain::engines::exact {
+namespace entrain::closed_form {
 
 namespace {
 
@@ -87,4 +87,4 @@ double Transient::sample_step(double angle, double error, double curve_factor) c
     return std::min(0.5 / k, std::cbrt(error / (0.07 * curve_factor * v * k * k)));
 }
 
-}  // namespace entrain::engines::exact
+}  // namespace entrain::closed_form
