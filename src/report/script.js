@@ -883,6 +883,24 @@
         });
     };
 
+    // Equilibria under square-ish anchors: with the interaction function of the cell's phase sensitivity, and as if anchors were sinusoids.
+    const squareChart = (parent, c, available) => {
+        const levels = available.map(l => ({...l, points: (c.agreement_square ?? []).filter(p => p.injection === l.injection)}));
+        const errors = levels.flatMap(l => l.points.flatMap(p => [p.phase_error_deg, p.sine_model_error_deg])).filter(isNumber).map(Math.abs);
+        if (!errors.length) return;
+        const section = add(parent, 'section', 'pair');
+        const range = wholeRange([...errors, 1], 1.6);
+        const axis = () => logAxis('|phase error| [deg]', Math.max(range[0], 1e-3), range[1], plain);
+        const panel = (title, key) => {
+            const box = add(section, 'div', '');
+            add(box, 'h3', '', title);
+            const shown = p => isNumber(p[key]) ? Math.max(Math.abs(p[key]), 1e-3) : null;
+            agreementChart(box, levels, shown, {limits: [1], labels: ['1 deg'], axis: axis(), format: y => number(y, 'deg')});
+        };
+        panel('Square-ish anchors tanh(8 cos x): circuit minus model with their interaction function', 'phase_error_deg');
+        panel('The same circuits minus a model of sinusoidal anchors', 'sine_model_error_deg');
+    };
+
     const agreementSection = c => {
         if (!Array.isArray(c.agreement)) return;
         const levels = (c.agreement_by_injection ?? []).map(l => ({...l, points: c.agreement.filter(p => p.injection === l.injection)}));
@@ -895,7 +913,10 @@
                 (v.max_injection > 0 ? `Within 1 deg and 10 % up to injection ${number(v.max_injection)}: ` +
                          `equilibrium ${number(v.phase_rms_deg, 'deg')} rms, settling time ${number(at(v, 'settling_ratio.median'), '', 4)} of the model's in the median.` :
                                        'At no injection within 1 deg and 10 %.') +
-                ` The limit: ${v.limit ?? '-'}.`);
+                ` The limit: ${v.limit ?? '-'}. 0.02 deg are what a circuit may still have to go when it counts as settled.` +
+                (at(v, 'square_anchors.oscillators') > 0 ? ` Square-ish anchors are predicted within ${number(at(v, 'square_anchors.phase_rms_deg'), 'deg')} rms` +
+                         ` (${number(at(v, 'square_anchors.sine_model_rms_deg'), 'deg')} without the interaction function).` :
+                                                           ''));
         const legend = add(box, 'div', 'legend');
         available.forEach(
             (l, k) => add(legend, 'span', '', swatch(palette[k % palette.length], [], markers[k % markers.length]), `injection ${number(l.injection)}`));
@@ -925,6 +946,7 @@
             },
             format: y => number(y, '', 4)
         });
+        squareChart(page, c, available);
         const text = x => element('td', '', x);
         const range = l => {  // the widest range of neighbouring drives that agree
             let widest = null;
@@ -938,12 +960,13 @@
         const closing = add(page, 'section', '');
         closing.append(table(
             '',
-            ['injection', 'K/\u03c9\u2080', 'phase, rms [deg]', 'phase, max [deg]', 'settling ratio, median', '5 % to 95 %', 'lock range ratio', 'valid for'].map(
+            ['injection', 'K/\u03c9\u2080', 'phase, rms [deg]', 'phase, max [deg]', 'settling ratio, median', '5 % to 95 %', 'lock range ratio', 'square anchors, rms [deg]', 'valid for'].map(
                 name => element('th', '', name)),
             available.map(l => [
                 text(number(l.injection)), text(number(l.coupling_rate_over_w0)), text(number(l.phase_rms_deg)), text(number(l.phase_max_deg)),
                 text(number(at(l, 'settling_ratio.median'), '', 4)),
                 text(`${number(at(l, 'settling_ratio.p5'), '', 4)} to ${number(at(l, 'settling_ratio.p95'), '', 4)}`), text(number(l.lock_range_ratio, '', 4)),
+                text(number(at(l, 'square_anchors.phase_rms_deg'))),
                 text(range(l))
             ])));
         for (const l of levels.filter(level => level.not_available)) add(closing, 'p', 'note', `Injection ${number(l.injection)} is not available: ${l.not_available}`);

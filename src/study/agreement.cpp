@@ -77,13 +77,26 @@ Eigen::RowVectorXd weights_for(const Eigen::VectorXd& anchor_phases, const Range
     throw std::logic_error{"no random weights give the drive that was asked for"};
 }
 
+/// Uniform random phases [rad]; drawn again when they leave a wide gap, into which no weights can turn the sum.
+Eigen::VectorXd anchor_phases(const RandomStreams& streams) {
+    const double largest_gap = radians(140.0);  // at 180 deg all anchors lie on one side, and drives cannot be weak
+    for (std::uint64_t attempt = 0;; ++attempt) {
+        Eigen::VectorXd phases(anchors);
+        for (Index j = 0; j < anchors; ++j)
+            phases(j) = turn * streams.uniform(Stream::agreement, element(0, 0, attempt, static_cast<std::uint64_t>(j)));
+        std::sort(phases.begin(), phases.end());
+        double gap = phases(0) + turn - phases(anchors - 1);
+        for (Index j = 1; j < anchors; ++j) gap = std::max(gap, phases(j) - phases(j - 1));
+        if (gap <= largest_gap) return phases;
+    }
+}
+
 /// The random network of an injection, with starts along the drive.
 network::OscillatorNetwork random_network(const std::vector<Range>& drives, const RandomStreams& streams) {
     network::OscillatorNetwork network;
-    Eigen::VectorXd phases(anchors);
+    const Eigen::VectorXd phases = anchor_phases(streams);
     network.anchors.resize(anchors, 2);
     for (Index j = 0; j < anchors; ++j) {
-        phases(j) = turn * streams.uniform(Stream::agreement, element(0, 0, 0, static_cast<std::uint64_t>(j)));
         network.anchors.row(j) << std::cos(phases(j)), std::sin(phases(j));
         network.anchor_ids.push_back({0, static_cast<std::int32_t>(j)});
     }

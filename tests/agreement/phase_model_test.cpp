@@ -82,6 +82,13 @@ TEST_P(PhaseModel, AgreesWithTheCircuitOnRandomNetworks) {
     EXPECT_GE(inside.oscillators, 16 * static_cast<int>(GetParam().injections.size()));
     EXPECT_LE(degrees(inside.phase_rms), GetParam().phase_rms_deg);  // the bounds set for this model; 0.02 deg each circuit may still have to go
     EXPECT_NEAR(inside.settling_median, 1.0, 0.05);
+    const study::SquareStatistics square = study::square_statistics_inside(agreement);
+    std::cout << "square-ish anchors: " << degrees(square.phase_rms) << " deg rms, " << degrees(square.phase_max) << " deg at most; "
+              << degrees(square.sine_rms) << " deg rms as if they were sinusoids; n " << square.oscillators << "\n";
+    EXPECT_GE(square.oscillators, 8);
+    EXPECT_EQ(square.unsettled, 0);
+    EXPECT_LE(degrees(square.phase_rms), 1.0);     // the bound set
+    EXPECT_GT(square.sine_rms, square.phase_rms);  // the other harmonics are seen, and predicted
     for (const study::AgreementLevel& level : agreement.levels)
         for (const study::AgreementPoint& point : level.points) {
             EXPECT_GE(point.drive, 0.01);
