@@ -100,6 +100,17 @@ std::optional<Turns> straighten(Compressed& rows) {
     return turns;
 }
 
+void rates_in_steps(const CouplingMatrix& matrix, const Loops& loops, const double* angle, const double* detuning, double* work, double* rate) {
+    const std::size_t n = matrix.size();
+    double* const cosine = work;
+    double* const sine = work + n;
+    double* const re = work + 2 * n;
+    double* const im = work + 3 * n;
+    loops.sincos(n, angle, cosine, sine);
+    matrix.apply(cosine, sine, re, im);
+    loops.rates(n, cosine, sine, re, im, detuning, rate);
+}
+
 class DenseReal final : public CouplingMatrix {
  public:
     DenseReal(const Compressed& rows, Turns turns, const Loops& loops)
@@ -117,8 +128,12 @@ class DenseReal final : public CouplingMatrix {
         loops_.dense(shape_, panels_.data(), re, im, out_re, out_im);
         turns_.apply(loops_, out_re, out_im);
     }
+    void rates(const double* angle, const double* detuning, double* work, double* rate) const override {
+        rates_in_steps(*this, loops_, angle, detuning, work, rate);
+    }
     [[nodiscard]] std::size_t size() const override { return shape_.rows; }
     [[nodiscard]] std::size_t bytes() const override { return panels_.bytes() + turns_.bytes(); }
+    [[nodiscard]] std::span<const double> stored() const override { return {panels_.data(), panels_.size()}; }
 
  private:
     const Loops& loops_;
@@ -146,8 +161,12 @@ class DenseComplex final : public CouplingMatrix {
     void apply(const double* re, const double* im, double* out_re, double* out_im) const override {
         loops_.dense_complex(shape_, panels_.data(), re, im, out_re, out_im);
     }
+    void rates(const double* angle, const double* detuning, double* work, double* rate) const override {
+        rates_in_steps(*this, loops_, angle, detuning, work, rate);
+    }
     [[nodiscard]] std::size_t size() const override { return shape_.rows; }
     [[nodiscard]] std::size_t bytes() const override { return panels_.bytes(); }
+    [[nodiscard]] std::span<const double> stored() const override { return {panels_.data(), panels_.size()}; }
 
  private:
     const Loops& loops_;
@@ -155,16 +174,17 @@ class DenseComplex final : public CouplingMatrix {
     AlignedArray panels_;
 };
 
-/// Rows as they are compressed. The product gathers (re, im) pairs from an interleaved copy of its argument, one cache line for both; a second thread
-/// that finds the copy in use gathers from the two arrays, which is slower and gives the same numbers.
+/// Rows as they are compressed. The product gathers (re, im) pairs from an interleaved copy of its argument, one cache line and, on huge pages, one
+/// near address for both; a second thread that finds the copy in use gathers from the two arrays, which is slower and gives the same numbers.
 class Sparse final : public CouplingMatrix {
  public:
     Sparse(Compressed rows, std::optional<Turns> turns, const Loops& loops)
         : loops_{loops}, start_{std::move(rows.start)}, column_{std::move(rows.column)}, complex_{!turns}, pairs_{2 * (start_.size() - 1)} {
-        value_.reserve((complex_ ? 2 : 1) * rows.value.size());
+        value_ = AlignedArray{(complex_ ? 2 : 1) * rows.value.size()};
+        double* next = value_.data();
         for (const std::complex<double>& v : rows.value) {
-            value_.push_back(v.real());
-            if (complex_) value_.push_back(v.imag());
+            *next++ = v.real();
+            if (complex_) *next++ = v.imag();
         }
         if (turns) turns_ = std::move(*turns);
     }
@@ -179,19 +199,29 @@ class Sparse final : public CouplingMatrix {
         }
         turns_.apply(loops_, out_re, out_im);
     }
+    void rates(const double* angle, const double* detuning, double* work, double* rate) const override {
+        if (complex_ || !turns_.re.empty()) return rates_in_steps(*this, loops_, angle, detuning, work, rate);
+        const SparseRows matrix{size(), start_.data(), column_.data(), value_.data()};
+        const bool own = !pairs_in_use_.test_and_set(std::memory_order_acquire);
+        double* const pairs = own ? pairs_.data() : work;
+        loops_.sincos_pairs(size(), angle, pairs);
+        loops_.sparse_rates(matrix, pairs, detuning, rate);
+        if (own) pairs_in_use_.clear(std::memory_order_release);
+    }
     [[nodiscard]] std::size_t size() const override { return start_.size() - 1; }
     [[nodiscard]] std::size_t bytes() const override {
-        return start_.size() * sizeof(std::size_t) + column_.size() * sizeof(std::uint32_t) + value_.size() * sizeof(double) + turns_.bytes();
+        return start_.size() * sizeof(std::size_t) + column_.size() * sizeof(std::uint32_t) + value_.bytes() + turns_.bytes();
     }
+    [[nodiscard]] std::span<const double> stored() const override { return {value_.data(), value_.size()}; }
 
  private:
     const Loops& loops_;
     std::vector<std::size_t> start_;
     std::vector<std::uint32_t> column_;
-    std::vector<double> value_;
+    AlignedArray value_;
     bool complex_;
     Turns turns_;
-    mutable AlignedArray pairs_;
+    mutable AlignedArray pairs_;  ///< the interleaved copy
     mutable std::atomic_flag pairs_in_use_;
 };
 

@@ -18,8 +18,15 @@ class CouplingMatrix {
     /// Arrays of size() doubles that do not overlap; out is overwritten. Allocates nothing; several threads may apply one matrix.
     virtual void apply(const double* re, const double* im, double* out_re, double* out_im) const = 0;
 
+    /// dtheta_i/dt = w_i + Im(e^(-i theta_i) sum_j A_ij e^(i theta_j)): sincos(), apply() and rates() in as few passes over memory as the form of the
+    /// matrix allows, which counts where the arrays are not in a near cache. Arrays of size(); `work`: 4 size() numbers, of any content.
+    virtual void rates(const double* angle, const double* detuning, double* work, double* rate) const = 0;
+
     [[nodiscard]] virtual std::size_t size() const = 0;   ///< rows and columns
     [[nodiscard]] virtual std::size_t bytes() const = 0;  ///< read by one apply()
+
+    /// The numbers of the matrix as apply() reads them, padding included; aligned to 64 bytes if dense. For measurements.
+    [[nodiscard]] virtual std::span<const double> stored() const = 0;
 };
 
 struct Entry {

@@ -3,6 +3,13 @@
 // everything else is in an unnamed namespace.
 #include "kernels/loops.hpp"
 
+#if defined(__x86_64__)
+#include <immintrin.h>  // its functions are always inlined
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // of deliberately undefined vectors in immintrin.h (GCC bug 105593)
+#endif
+
 namespace entrain::kernels {
 namespace {
 
@@ -33,41 +40,50 @@ typedef double PairAnywhere __attribute__((vector_size(2 * sizeof(double)), alig
 
 inline Vector load(const double* p) { return *reinterpret_cast<const Anywhere*>(p); }
 inline Vector load_aligned(const double* p) { return *reinterpret_cast<const Vector*>(p); }
-inline void store(double* p, Vector v) { *reinterpret_cast<Anywhere*>(p) = v; }
-inline Vector all(double number) {
-    Vector v;
-    for (size_t i = 0; i < width; ++i) v[i] = number;
+/// For a number of two products: left alone, the compiler makes it an operand in memory of both and loads it twice.
+inline Vector load_once(const double* p) {
+    Vector v = load_aligned(p);
+#if defined(__AVX512F__)
+    __asm__("" : "+v"(v));
+#elif defined(__x86_64__)
+    __asm__("" : "+x"(v));
+#endif
     return v;
 }
+inline void store(double* p, Vector v) { *reinterpret_cast<Anywhere*>(p) = v; }
+inline Vector all(double number) { return number - Vector{}; }
 inline Bits bits(Vector v) { return reinterpret_cast<Bits>(v); }
 inline Vector number(Bits b) { return reinterpret_cast<Vector>(b); }
 inline Vector magnitude(Vector v) { return number(bits(v) & 0x7fffffffffffffff); }
 inline Vector larger(Vector a, Vector b) { return a < b ? b : a; }  // a if it is NaN
 inline Vector smaller(Vector a, Vector b) { return b < a ? b : a; }
 
-/// The last, incomplete vector of an array.
-inline Vector load_part(const double* p, size_t count) {
-    Vector v{};
-    for (size_t i = 0; i < width; ++i)
-        if (i < count) v[i] = p[i];
-    return v;
-}
-inline void store_part(double* p, Vector v, size_t count) {
-    for (size_t i = 0; i < width; ++i)
-        if (i < count) p[i] = v[i];
-}
+// The last, incomplete vector of an array, 0 < count < width; and square roots, which the compiler does not make of loops over lanes.
+#if defined(__AVX512F__)
+inline __mmask8 first(size_t count) { return static_cast<__mmask8>((1U << count) - 1U); }
+inline Vector load_part(const double* p, size_t count) { return _mm512_maskz_loadu_pd(first(count), p); }
+inline void store_part(double* p, Vector v, size_t count) { _mm512_mask_storeu_pd(p, first(count), v); }
+inline Vector root(Vector v) { return _mm512_sqrt_pd(v); }
+#elif defined(__AVX__)
+inline __m256i first(size_t count) { return reinterpret_cast<__m256i>(Bits{0, 1, 2, 3} < static_cast<std::int64_t>(count)); }
+inline Vector load_part(const double* p, size_t count) { return _mm256_maskload_pd(p, first(count)); }
+inline void store_part(double* p, Vector v, size_t count) { _mm256_maskstore_pd(p, first(count), v); }
+inline Vector root(Vector v) { return _mm256_sqrt_pd(v); }
+#else
+inline Vector load_part(const double* p, size_t /*count*/) { return Vector{p[0], 0.0}; }
+inline void store_part(double* p, Vector v, size_t /*count*/) { p[0] = v[0]; }
+#if defined(__x86_64__)
+inline Vector root(Vector v) { return _mm_sqrt_pd(v); }
+#else
+inline Vector root(Vector v) { return Vector{__builtin_sqrt(v[0]), __builtin_sqrt(v[1])}; }
+#endif
+#endif
+inline Vector load_rows(const double* p, size_t count) { return count >= width ? load(p) : load_part(p, count); }
 inline void store_rows(double* p, Vector v, size_t count) { count >= width ? store(p, v) : store_part(p, v, count); }
 
-inline Vector root(Vector v) {
-    alignas(64) double numbers[width];
-    *reinterpret_cast<Vector*>(numbers) = v;
-    for (size_t i = 0; i < width; ++i) numbers[i] = __builtin_sqrt(numbers[i]);
-    return *reinterpret_cast<Vector*>(numbers);
-}
-
 inline double sum(Vector v) {
-    double total = 0.0;
-    for (size_t i = 0; i < width; ++i) total += v[i];
+    double total = v[0];
+    for (size_t i = 1; i < width; ++i) total += v[i];
     return total;
 }
 
@@ -89,18 +105,16 @@ inline Circular circular(Vector x) {
     const Vector shifted = x * 0x1.45f306dc9c883p-1 + to_integer;
     const Vector multiple = shifted - to_integer;
     const Vector r = ((x - multiple * part_1) - multiple * part_2) - multiple * part_3;
+    // Coefficients of fdlibm's __kernel_sin and __kernel_cos (Sun Microsystems 1993), |r| <= pi/4; in pairs, which wait less for each other than one
+    // after the other.
     const Vector z = r * r;
-    // Coefficients of fdlibm's __kernel_sin and __kernel_cos (Sun Microsystems 1993), |r| <= pi/4.
-    const Vector s = r + r * z *
-                             (-1.66666666666666324348e-01 +
-                              z * (8.33333333332248946124e-03 +
-                                   z * (-1.98412698298579493134e-04 +
-                                        z * (2.75573137070700676789e-06 + z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)))));
-    const Vector c =
-        1.0 + z * (-0.5 + z * (4.16666666666666019037e-02 +
-                               z * (-1.38888888888741095749e-03 +
-                                    z * (2.48015872894767294178e-05 +
-                                         z * (-2.75573143513906633035e-07 + z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))))));
+    const Vector zz = z * z;
+    const Vector s = r + (r * z) * ((-1.66666666666666324348e-01 + z * 8.33333333332248946124e-03) +
+                                    zz * ((-1.98412698298579493134e-04 + z * 2.75573137070700676789e-06) +
+                                          zz * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10)));
+    const Vector c = (1.0 - 0.5 * z) + zz * ((4.16666666666666019037e-02 + z * -1.38888888888741095749e-03) +
+                                             zz * ((2.48015872894767294178e-05 + z * -2.75573143513906633035e-07) +
+                                                   zz * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11)));
     const Bits quadrant = bits(shifted);
     const auto odd = (quadrant & 1) != 0;
     const Vector sine = odd ? c : s;
@@ -132,6 +146,24 @@ inline Vector exponential_of(Vector x) {
     return e.scale + e.scale * e.fraction;
 }
 
+/// 2^x for -1022 <= x < 1. Taylor series to x^12 for |x| <= 1/2: the next term is 2e-16.
+inline Vector power_of_two(Vector x) {
+    constexpr double ln_2 = 0.69314718055994530942;
+    constexpr auto term = [](int k) {
+        double c = 1.0;
+        for (int i = 1; i <= k; ++i) c *= ln_2 / i;
+        return c;
+    };
+    const Vector shifted = x + to_integer;
+    const Vector r = x - (shifted - to_integer);
+    const Vector z = r * r;
+    const Vector zz = z * z;
+    const Vector low = (1.0 + r * term(1)) + z * (term(2) + r * term(3));
+    const Vector middle = (term(4) + r * term(5)) + z * (term(6) + r * term(7));
+    const Vector high = ((term(8) + r * term(9)) + z * (term(10) + r * term(11))) + zz * term(12);
+    return number((bits(shifted) + 1023) << 52) * (low + zz * (middle + zz * high));
+}
+
 /// ln(1 + e^x) with an exponent that is never positive. ln(1 + y) = [ln 2] + 2 artanh(s), |s| <= 0.172: s^22/23 is below 1e-17.
 inline Vector softplus(Vector x) {
     const Vector y = exponential_of(-magnitude(x));
@@ -160,6 +192,20 @@ void sincos(size_t n, const double* angle, double* cosine, double* sine) {
     store_part(sine + i, c.sine, n - i);
 }
 
+void sincos_pairs(size_t n, const double* angle, double* pairs) {
+    constexpr size_t block = 64 * width;  // in the nearest cache
+    double cosine[block];
+    double sine[block];
+    for (size_t first = 0; first < n; first += block) {
+        const size_t count = n - first < block ? n - first : block;
+        sincos(count, angle + first, cosine, sine);
+        for (size_t i = 0; i < count; ++i) {
+            pairs[2 * (first + i)] = cosine[i];
+            pairs[2 * (first + i) + 1] = sine[i];
+        }
+    }
+}
+
 void rates(size_t n, const double* cosine, const double* sine, const double* pull_re, const double* pull_im, const double* detuning, double* rate) {
     size_t i = 0;
     for (; i + width <= n; i += width)
@@ -175,18 +221,21 @@ inline size_t panel_height(const PanelShape& shape, size_t panel) {
 
 template <size_t height>
 void dense_panel(const double* panel, size_t columns, const double* re, const double* im, Vector* sums) {
-    Vector of_re[height] = {};
-    Vector of_im[height] = {};
+    Vector of_re[height];
+    Vector of_im[height];
+#pragma GCC unroll 16
+    for (size_t v = 0; v < height; ++v) of_re[v] = of_im[v] = Vector{};
     for (size_t j = 0; j < columns; ++j, panel += height * width) {
         const Vector x = all(re[j]);
         const Vector y = all(im[j]);
 #pragma GCC unroll 16
         for (size_t v = 0; v < height; ++v) {
-            const Vector a = load_aligned(panel + v * width);
+            const Vector a = load_once(panel + v * width);
             of_re[v] += a * x;
             of_im[v] += a * y;
         }
     }
+#pragma GCC unroll 16
     for (size_t v = 0; v < height; ++v) {
         sums[v] = of_re[v];
         sums[height + v] = of_im[v];
@@ -195,21 +244,24 @@ void dense_panel(const double* panel, size_t columns, const double* re, const do
 
 template <size_t height>
 void dense_complex_panel(const double* panel, size_t columns, const double* re, const double* im, Vector* sums) {
-    Vector of_re[height] = {};
-    Vector of_im[height] = {};
+    Vector of_re[height];
+    Vector of_im[height];
+#pragma GCC unroll 16
+    for (size_t v = 0; v < height; ++v) of_re[v] = of_im[v] = Vector{};
     for (size_t j = 0; 2 * j < columns; ++j, panel += 2 * height * width) {
         const Vector x = all(re[j]);
         const Vector y = all(im[j]);
 #pragma GCC unroll 16
         for (size_t v = 0; v < height; ++v) {
-            const Vector a = load_aligned(panel + v * width);
-            const Vector b = load_aligned(panel + (height + v) * width);
+            const Vector a = load_once(panel + v * width);
+            const Vector b = load_once(panel + (height + v) * width);
             of_re[v] += a * x;
             of_im[v] += a * y;
             of_re[v] -= b * y;
             of_im[v] += b * x;
         }
     }
+#pragma GCC unroll 16
     for (size_t v = 0; v < height; ++v) {
         sums[v] = of_re[v];
         sums[height + v] = of_im[v];
@@ -263,68 +315,76 @@ void interleave(size_t n, const double* re, const double* im, double* pairs) {
     }
 }
 
-constexpr size_t entries_ahead = 64;  // about as many as the loads of a random pair in a distant cache take to come
+constexpr size_t entries_ahead = 128;  // what is worked on while memory answers: some 100 ns
 
-template <class PairOf>
-inline void sparse_rows(const SparseRows& matrix, PairOf pair_of, double* out_re, double* out_im) {
+/// Calls done(i, sum of row i). Two sums for each row, which go on at the same time.
+template <class PairOf, class Done>
+inline void sparse_rows(const SparseRows& matrix, PairOf pair_of, Done done) {
     size_t k = 0;
     for (size_t i = 0; i < matrix.rows; ++i) {
         Pair even{};
         Pair odd{};
         const size_t end = matrix.start[i + 1];
+        // Entries are used once: fetched past the caches, they leave them to the pairs.
+        __builtin_prefetch(matrix.value + k + entries_ahead, 0, 0);
+        __builtin_prefetch(matrix.column + k + entries_ahead, 0, 0);
         for (; k + 1 < end; k += 2) {
-            even += matrix.value[k] * pair_of(matrix.column[k]);
-            odd += matrix.value[k + 1] * pair_of(matrix.column[k + 1]);
+            even += matrix.value[k] * pair_of(k);
+            odd += matrix.value[k + 1] * pair_of(k + 1);
         }
         if (k < end) {
-            even += matrix.value[k] * pair_of(matrix.column[k]);
+            even += matrix.value[k] * pair_of(k);
             ++k;
         }
-        const Pair total = even + odd;
-        out_re[i] = total[0];
-        out_im[i] = total[1];
+        done(i, even + odd);
     }
 }
 
-template <class PairOf>
-inline void sparse_complex_rows(const SparseRows& matrix, PairOf pair_of, double* out_re, double* out_im) {
+template <class PairOf, class Done>
+inline void sparse_complex_rows(const SparseRows& matrix, PairOf pair_of, Done done) {
     size_t k = 0;
     for (size_t i = 0; i < matrix.rows; ++i) {
         Pair by_re{};
         Pair by_im{};
         for (; k < matrix.start[i + 1]; ++k) {
-            const Pair x = pair_of(matrix.column[k]);
+            const Pair x = pair_of(k);
             by_re += matrix.value[2 * k] * x;
             by_im += matrix.value[2 * k + 1] * x;
         }
-        out_re[i] = by_re[0] - by_im[1];
-        out_im[i] = by_re[1] + by_im[0];
+        done(i, Pair{by_re[0] - by_im[1], by_re[1] + by_im[0]});
     }
 }
 
+inline auto from_pairs(const SparseRows& matrix, const double* pairs) {
+    return [column = matrix.column, pairs](size_t k) -> Pair {
+        return *reinterpret_cast<const PairAnywhere*>(pairs + 2 * static_cast<size_t>(column[k]));
+    };
+}
+inline auto from_arrays(const SparseRows& matrix, const double* re, const double* im) {
+    return [column = matrix.column, re, im](size_t k) -> Pair { return Pair{re[column[k]], im[column[k]]}; };
+}
+inline auto into_arrays(double* re, double* im) {
+    return [re, im](size_t i, Pair total) {
+        re[i] = total[0];
+        im[i] = total[1];
+    };
+}
+
 void sparse(const SparseRows& matrix, const double* pairs, double* out_re, double* out_im) {
-    sparse_rows(
-        matrix, [=](size_t j) -> Pair { return *reinterpret_cast<const PairAnywhere*>(pairs + 2 * j); }, out_re, out_im);
+    sparse_rows(matrix, from_pairs(matrix, pairs), into_arrays(out_re, out_im));
 }
 void sparse_complex(const SparseRows& matrix, const double* pairs, double* out_re, double* out_im) {
-    sparse_complex_rows(
-        matrix, [=](size_t j) -> Pair { return *reinterpret_cast<const PairAnywhere*>(pairs + 2 * j); }, out_re, out_im);
+    sparse_complex_rows(matrix, from_pairs(matrix, pairs), into_arrays(out_re, out_im));
+}
+void sparse_rates(const SparseRows& matrix, const double* pairs, const double* detuning, double* rate) {
+    sparse_rows(matrix, from_pairs(matrix, pairs),
+                [=](size_t i, Pair total) { rate[i] = detuning[i] + total[1] * pairs[2 * i] - total[0] * pairs[2 * i + 1]; });
 }
 void sparse_apart(const SparseRows& matrix, const double* re, const double* im, double* out_re, double* out_im) {
-    sparse_rows(
-        matrix,
-        [=](size_t j) -> Pair {
-            return Pair{re[j], im[j]};
-        },
-        out_re, out_im);
+    sparse_rows(matrix, from_arrays(matrix, re, im), into_arrays(out_re, out_im));
 }
 void sparse_complex_apart(const SparseRows& matrix, const double* re, const double* im, double* out_re, double* out_im) {
-    sparse_complex_rows(
-        matrix,
-        [=](size_t j) -> Pair {
-            return Pair{re[j], im[j]};
-        },
-        out_re, out_im);
+    sparse_complex_rows(matrix, from_arrays(matrix, re, im), into_arrays(out_re, out_im));
 }
 
 void turn(size_t n, const double* turn_re, const double* turn_im, double* re, double* im) {
@@ -336,10 +396,14 @@ void turn(size_t n, const double* turn_re, const double* turn_im, double* re, do
 }
 
 double read(size_t n, const double* numbers) {
-    Vector sums[16] = {};
-    for (const double* end = numbers + n; numbers < end; numbers += 16 * width)
+    Vector sums[16];
+#pragma GCC unroll 16
+    for (Vector& s : sums) s = Vector{};
+    const double* const end = numbers + n;
+    for (; numbers + 16 * width <= end; numbers += 16 * width)
 #pragma GCC unroll 16
         for (size_t v = 0; v < 16; ++v) sums[v] += load_aligned(numbers + v * width);
+    for (; numbers < end; numbers += width) sums[0] += load_aligned(numbers);
     Vector total{};
     for (const Vector& s : sums) total += s;
     return sum(total);
@@ -389,7 +453,7 @@ inline Planar planar(Vector fx, Vector fy, Vector w, Vector t, Vector x, Vector 
     const auto late = locked & (u > 0.5);
     const Vector c = late ? all(1.0) : (locked ? 2.0 + expm1 : turned.cosine);
     const Vector s = late ? inverse : inverse * (locked ? -expm1 : turned.sine);
-    const Vector remaining = late ? 1.0 + expm1 : Vector{};
+    const Vector remaining = late ? e.scale + e.scale * e.fraction : Vector{};
 
     const Vector px = c * x;
     const Vector py = c * y;
@@ -447,9 +511,8 @@ void sphere_states(size_t n, size_t d, const double* drive, const double* time, 
             for (; k < d; ++k) total += h[k] * h[k];
             squares[i] = total;
         }
-        const auto driven = squares > 0.0;
         const Vector length = root(squares);
-        const Vector inverse = driven ? 1.0 / length : Vector{};
+        Vector inverse = squares > 0.0 ? 1.0 / length : Vector{};
         // |x0 + u|^2 and |x0 - u|^2 are 2 (1 + c) and 2 (1 - c) without the cancellation of 1 + c near the point opposite to the drive.
         Vector plus{};
         Vector minus{};
@@ -479,10 +542,13 @@ void sphere_states(size_t n, size_t d, const double* drive, const double* time, 
         }
         const Vector a = 0.5 * plus;
         const Vector b = 0.5 * minus;
-        const Vector e = exponential_of(-smaller(length * load_part(time + first, rows), all(300.0)));  // as in planar()
+        const Vector e = exponential_of(-smaller(length * load_rows(time + first, rows), all(300.0)));  // as in planar()
         const Vector scale = 1.0 / (a + b * e * e);
-        const Vector of_sum = driven ? 2.0 * e * scale : all(1.0);  // of x0 + u
-        const Vector of_drive = driven ? (a - b * e * e - 2.0 * a * e) * scale * inverse : Vector{};
+        // Opposite to the drive within its rounding to a unit vector, 2 units in the last place: where it would go is not known, and it stays.
+        const auto moves = (squares > 0.0) & (plus > 2e-31);
+        inverse = moves ? inverse : Vector{};
+        const Vector of_sum = moves ? 2.0 * e * scale : all(1.0);  // of x0 + u
+        const Vector of_drive = (a - b * e * e - 2.0 * a * e) * scale * inverse;
         for (size_t i = 0; i < rows; ++i) {
             const double* h = drive + (first + i) * d;
             const double* x = start + (first + i) * d;
@@ -499,13 +565,48 @@ void sphere_states(size_t n, size_t d, const double* drive, const double* time, 
 
 // ---- passes of fixed-query attention
 
+/// One step of a transposition: exchanges the lanes with bit `distance` of the upper rows with those without of the lower.
+template <size_t distance>
+inline void exchange(Vector* rows) {
+    Bits of_upper;
+    Bits of_lower;
+    for (size_t l = 0; l < width; ++l) {
+        of_upper[l] = static_cast<std::int64_t>((l & distance) != 0 ? width + l - distance : l);
+        of_lower[l] = static_cast<std::int64_t>((l & distance) != 0 ? width + l : l + distance);
+    }
+#pragma GCC unroll 8
+    for (size_t i = 0; i < width; ++i)
+        if ((i & distance) == 0) {
+            const Vector upper = rows[i];
+            rows[i] = __builtin_shuffle(upper, rows[i + distance], of_upper);
+            rows[i + distance] = __builtin_shuffle(upper, rows[i + distance], of_lower);
+        }
+}
+
+inline void transpose(Vector* rows) {
+    if constexpr (width >= 8) exchange<4>(rows);
+    if constexpr (width >= 4) exchange<2>(rows);
+    exchange<1>(rows);
+}
+
 void pack(const PanelShape& shape, const Rows& matrix, double* panels) {
     size_t row = 0;
     for (size_t p = 0; p < shape.panels; ++p) {
         const size_t lanes = panel_height(shape, p) * width;
-        for (size_t i = 0; i < lanes; ++i, ++row) {
-            const double* from = matrix.numbers + row * matrix.stride;
-            for (size_t c = 0; c < shape.columns; ++c) panels[c * lanes + i] = row < shape.rows ? from[c] : 0.0;
+        for (size_t v = 0; v < lanes; v += width, row += width) {
+            const double* const from = matrix.numbers + row * matrix.stride;
+            size_t c = 0;
+            if (row + width <= shape.rows)
+                for (; c + width <= shape.columns; c += width) {
+                    Vector block[width];
+#pragma GCC unroll 8
+                    for (size_t i = 0; i < width; ++i) block[i] = load(from + i * matrix.stride + c);
+                    transpose(block);
+#pragma GCC unroll 8
+                    for (size_t i = 0; i < width; ++i) store(panels + (c + i) * lanes + v, block[i]);
+                }
+            for (; c < shape.columns; ++c)
+                for (size_t i = 0; i < width; ++i) panels[c * lanes + v + i] = row + i < shape.rows ? from[i * matrix.stride + c] : 0.0;
         }
         panels += lanes * shape.columns;
     }
@@ -514,7 +615,11 @@ void pack(const PanelShape& shape, const Rows& matrix, double* panels) {
 /// Products of a panel with `keys` rows: out[j][lane].
 template <size_t height, size_t keys>
 inline void tile(const double* panel, size_t depth, const double* rows, size_t stride, double* out, size_t out_stride) {
-    Vector sums[keys][height] = {};
+    Vector sums[keys][height];
+#pragma GCC unroll 8
+    for (size_t j = 0; j < keys; ++j)
+#pragma GCC unroll 8
+        for (size_t v = 0; v < height; ++v) sums[j][v] = Vector{};
     for (size_t c = 0; c < depth; ++c, panel += height * width) {
         Vector a[height];
 #pragma GCC unroll 8
@@ -583,16 +688,18 @@ inline void drives(const Scores& scores, DriveOf drive_of, double* scratch, doub
 }
 
 void exponential_drive(const Scores& scores, const PlanarPoints& anchors, double* scratch, double* drive_x, double* drive_y) {
+    const double to_base_2 = scores.scale * 1.44269504088896338700;
     drives(
         scores,
         [&](const double* s, size_t stride) -> Drive {
             Vector largest = load_aligned(s);
             for (size_t j = 1; j < scores.keys.count; ++j) largest = larger(largest, load_aligned(s + j * stride));
+            const Vector top = to_base_2 * largest;
             Vector total{};
             Vector x{};
             Vector y{};
             for (size_t j = 0; j < scores.keys.count; ++j) {
-                const Vector weight = exponential_of(scores.scale * (load_aligned(s + j * stride) - largest));
+                const Vector weight = power_of_two(larger(to_base_2 * load_aligned(s + j * stride) - top, all(-1022.0)));
                 total += weight;
                 x += weight * anchors.x[j];
                 y += weight * anchors.y[j];
@@ -652,12 +759,14 @@ const Loops ENTRAIN_KERNELS_TABLE = {
     .matrix_panel = matrix_panel,
     .score_panel = score_panel,
     .sincos = sincos,
+    .sincos_pairs = sincos_pairs,
     .rates = rates,
     .dense = dense,
     .dense_complex = dense_complex,
     .interleave = interleave,
     .sparse = sparse,
     .sparse_complex = sparse_complex,
+    .sparse_rates = sparse_rates,
     .sparse_apart = sparse_apart,
     .sparse_complex_apart = sparse_complex_apart,
     .turn = turn,

@@ -52,6 +52,7 @@ struct Loops {
     std::size_t score_panel;   ///< most vectors in a panel of queries
 
     void (*sincos)(std::size_t n, const double* angle, double* cosine, double* sine);
+    void (*sincos_pairs)(std::size_t n, const double* angle, double* pairs);  ///< (cosine, sine) next to each other
     void (*rates)(std::size_t n, const double* cosine, const double* sine, const double* pull_re, const double* pull_im, const double* detuning,
                   double* rate);
 
@@ -61,12 +62,14 @@ struct Loops {
     void (*interleave)(std::size_t n, const double* re, const double* im, double* pairs);
     void (*sparse)(const SparseRows& matrix, const double* pairs, double* out_re, double* out_im);
     void (*sparse_complex)(const SparseRows& matrix, const double* pairs, double* out_re, double* out_im);
-    /// As above from separate arrays, with the same result to the last bit.
+    /// rates() of the product, row by row.
+    void (*sparse_rates)(const SparseRows& matrix, const double* pairs, const double* detuning, double* rate);
+    /// sparse() and sparse_complex() from separate arrays, with the same result to the last bit.
     void (*sparse_apart)(const SparseRows& matrix, const double* re, const double* im, double* out_re, double* out_im);
     void (*sparse_complex_apart)(const SparseRows& matrix, const double* re, const double* im, double* out_re, double* out_im);
     /// (re, im) times (turn_re, turn_im), element by element.
     void (*turn)(std::size_t n, const double* turn_re, const double* turn_im, double* re, double* im);
-    /// Sum of `n` numbers, n a multiple of 16 widths: what reading them once takes.
+    /// Sum of `n` aligned numbers, n a multiple of the width: nothing but reading them once, the limit of a product.
     double (*read)(std::size_t n, const double* numbers);
 
     void (*planar_states)(std::size_t n, const double* drive_x, const double* drive_y, const double* detuning, const double* time,

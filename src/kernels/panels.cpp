@@ -1,11 +1,29 @@
 #include "kernels/panels.hpp"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 
 namespace entrain::kernels {
 
-AlignedArray::AlignedArray(std::size_t size)
-    : numbers_{static_cast<double*>(::operator new[](std::max<std::size_t>(size, 1) * sizeof(double), alignment))}, size_{size} {
+namespace {
+
+constexpr std::size_t huge_page = std::size_t{2} << 20U;
+
+double* allocate(std::size_t bytes, std::align_val_t alignment) {
+    auto* numbers = static_cast<double*>(::operator new[](bytes, alignment));
+#ifdef MADV_HUGEPAGE
+    if (alignment >= std::align_val_t{huge_page}) (void)madvise(numbers, bytes, MADV_HUGEPAGE);  // a wish: refused, small pages remain
+#endif
+    return numbers;
+}
+
+}  // namespace
+
+AlignedArray::AlignedArray(std::size_t size) : size_{size} {
+    const std::size_t bytes = std::max<std::size_t>(size, 1) * sizeof(double);
+    const std::align_val_t alignment{bytes >= 2 * huge_page ? huge_page : 64};
+    numbers_ = {allocate(bytes, alignment), Free{alignment}};
     std::fill_n(numbers_.get(), size, 0.0);
 }
 

@@ -7,7 +7,8 @@
 
 namespace entrain::kernels {
 
-/// Zeros, aligned to a cache line, which is also the longest vector.
+/// Zeros, aligned to a cache line, which is also the longest vector; from 4 MB on huge pages where the system has them: a gather from many small
+/// pages waits for their addresses.
 class AlignedArray {
  public:
     AlignedArray() = default;
@@ -18,8 +19,8 @@ class AlignedArray {
     [[nodiscard]] std::size_t bytes() const { return size_ * sizeof(double); }
 
  private:
-    static constexpr std::align_val_t alignment{64};
     struct Free {
+        std::align_val_t alignment;
         void operator()(double* numbers) const { ::operator delete[](numbers, alignment); }
     };
     std::unique_ptr<double[], Free> numbers_;

@@ -27,9 +27,6 @@ struct PhaseSensitivity {
 /// (Demir, Mehrotra and Roychowdhury 2000). `theta` [rad] and `density` are samples that are spread evenly over whole periods.
 [[nodiscard]] double phase_diffusion(const PhaseSensitivity& ppv, const std::vector<double>& theta, const std::vector<double>& density);
 
-/// A periodic waveform without mean: harmonics 1, 2, ... relative to the first, a = sum over k of |a_k| cos(k x + arg a_k), a_1 = 1.
-using Waveform = std::vector<std::complex<double>>;
-
 /// The textbook anchor.
 [[nodiscard]] Waveform sine_waveform();
 /// tanh(8 cos x): a comparator's output with edges of a tenth of a period.

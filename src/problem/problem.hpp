@@ -107,6 +107,9 @@ struct Cell {
     std::uint64_t noise_seed = 0;  ///< of its random stream, one deviate per time step
 };
 
+/// A periodic waveform without mean: harmonics 1, 2, ... relative to the first, a = sum over k of |a_k| cos(k x + arg a_k), a_1 = 1.
+using Waveform = std::vector<std::complex<double>>;
+
 /// How anchors act on cells.
 enum class Summing {
     current,   ///< a transconductance from a unit-amplitude anchor to the cell's injection pins
@@ -120,7 +123,7 @@ struct Crosspoint {
     double siemens = 0.0;  ///< current summing: [A/V] of a unit-amplitude anchor; resistive: conductance [S]
 };
 
-/// An anchor as a source: mean + amplitude cos(w t + phase), see CircuitProblem.
+/// An anchor as a source: mean + amplitude times its waveform at w t + phase, see CircuitProblem.
 struct AnchorSource {
     network::AnchorId id;
     double phase = 0.0;  ///< [rad]
@@ -167,9 +170,10 @@ struct CircuitProblem {
     Crossbar crossbar = Crossbar::reduced;
     Summing summing = Summing::current;
     double anchor_mean_v = 0.0;       ///< [V] resistive summing: level around which the anchors swing
-    double anchor_amplitude_v = 1.0;  ///< [V] current summing: 1
-    double reference_hz = 0.0;        ///< anchors' frequency
-    double half_step_hz = 0.0;        ///< measured for at_half_step(); 0 = unknown, as in benches, where another step would measure another thing
+    double anchor_amplitude_v = 1.0;  ///< [V] of the fundamental; current summing: 1
+    Waveform anchor_waveform = {1.0};
+    double reference_hz = 0.0;  ///< anchors' frequency
+    double half_step_hz = 0.0;  ///< measured for at_half_step(); 0 = unknown, as in benches, where another step would measure another thing
     /// Whole periods before time 0 in which cells run free: for cells whose states cannot be preset. They all start alike, and a cell is brought to a
     /// start phase by shifting its clock: a cell that is ahead by some angle, among sources that are ahead by the same, is the same circuit later.
     int warm_up_periods = 0;

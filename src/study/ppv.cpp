@@ -37,7 +37,7 @@ Schedule schedule_of(const Bench& bench, const Calibration& c) {
     const double steps = problem::steps_per_period(bench.points_per_period);
     Schedule s;
     s.first_kick = static_cast<int>(std::ceil(least + (c.warm_up_periods > 0 ? 0.0 : to_start * relaxation)));
-    s.end = s.first_kick + 2 + static_cast<int>(std::ceil(least + to_rest * relaxation)) + 2 * problem::grid_periods;
+    s.end = s.first_kick + problem::grid_periods + static_cast<int>(std::ceil(least + to_rest * relaxation)) + 2 * problem::grid_periods;
     s.half_base = std::max(2.0, std::round(steps / phases)) / (steps * c.frequency_at_step_hz);
     return s;
 }
@@ -74,8 +74,12 @@ Shifts kicked(const Bench& bench, const Calibration& c, const Schedule& schedule
     std::vector<double> times;
     for (int k = part; k < phases; k += parts) {
         times.push_back((schedule.first_kick + static_cast<double>(k) / phases) * period);
-        for (const double q : {charge, -charge})
-            cells.push_back({.start_phase = start, .drive = 0.0, .kicks = {{q, times.back(), schedule.half_base, plus, minus}}});
+        for (const double q : {charge, -charge}) {
+            BenchCell cell{.start_phase = start, .drive = 0.0};
+            for (int m = 0; m < problem::grid_periods; ++m)
+                cell.kicks.push_back({q / problem::grid_periods, times.back() + m * period, schedule.half_base, plus, minus});
+            cells.push_back(std::move(cell));
+        }
     }
     const auto after = bench.simulate(cells, c.frequency_at_step_hz, bench.points_per_period, c, schedule.end * period);
     const OscillatorSolution& free = after.front();

@@ -14,6 +14,8 @@ namespace entrain::study {
 ///     Z = (shift(+q) - shift(-q))/(2 q).
 /// All phases are read as everywhere else, from the harmonics of whole grid periods: the mean over the periods after which the time grid comes round
 /// holds no error of the grid, where a crossing has that of its interpolation; the copies share what Newton's tolerance leaves.
+/// The charge comes in eight parts, one a period, in which the grid comes round: the response to a single pulse depends on where the points lie by
+/// more than a percent (ring mos1_5 at 50 points), and so the mean over all places is taken, which is what a current sees.
 /// Pulses are as long as the distance of two kicks. That filters harmonics which would be taken for lower ones, and what it takes from these is given
 /// back. q turns the phase by about `shift` [rad]; it is halved until the even part of the response, its first non-linear one, is 5 % of the odd one.
 /// Uses reference_current_a, relaxation_rate and relaxation_time_s of `calibration`. ModelError if a kick stops the cell or no kick is small enough.

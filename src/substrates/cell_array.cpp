@@ -29,6 +29,13 @@ std::vector<problem::Parameter> on_limit_cycle(const Eigen::MatrixXd& cycle, con
     return start;
 }
 
+/// Adds the harmonics 2, 3, ... of the current of one anchor, which swings with `waveform` in the direction `anchor` and times its length.
+void add_harmonics(problem::Cell& cell, const problem::Waveform& waveform, double current, std::complex<double> anchor) {
+    cell.injection_harmonics.resize(waveform.size() - 1);
+    for (std::size_t k = 2; k <= waveform.size(); ++k)
+        cell.injection_harmonics[k - 2] += current * waveform[k - 1] * std::polar(std::abs(anchor), static_cast<double>(k) * std::arg(anchor));
+}
+
 }  // namespace
 
 CellArray::CellArray(Technology technology) : technology_{std::move(technology)}, cell_{technology_.cells.front().name} {}
@@ -61,6 +68,10 @@ void CellArray::describe(FieldVisitor& visitor) {
                   [this] { return summing_ == problem::Summing::current ? std::string{"current"} : std::string{"resistive"}; }},
                  technology_.resistive ? "how crosspoints add up: currents into the cell, or conductances to the anchors (needs dummy_conductance)"
                                        : "how crosspoints add up: currents into the cell");
+    visitor.choice(
+        "anchor_waveform", anchor_shape_, {{"sine", AnchorShape::sine}, {"square", AnchorShape::square}, {"own", AnchorShape::own}},
+        "of the anchors' currents, the fundamental being that of injection: sine; square: tanh(8 cos), a comparator's output; own: the free "
+        "cell's voltage. Calibrations are made with sines, and the readout removes their offset");
     if (technology_.resistive) visitor.flag("dummy_conductance", dummy_conductance_, "resistive summing: fills every row up to the same conductance");
 }
 
@@ -268,12 +279,48 @@ problem::Instance CellArray::map(const network::OscillatorNetwork& network, cons
     return instance;
 }
 
+problem::Waveform CellArray::anchor_waveform(const problem::Calibration& calibration, int points_per_period) const {
+    constexpr int least_points = 3;  // per period of a harmonic: with fewer it would be injected at another frequency
+    constexpr int most = 15;         // what phase sensitivities are known up to
+    const int harmonics = std::clamp(points_per_period / least_points, 1, most);
+    switch (anchor_shape_) {
+        case AnchorShape::square:
+            return problem::square_waveform(harmonics);
+        case AnchorShape::own: {
+            problem::Waveform own = calibration.waveform;
+            if (own.empty())
+                throw ModelError{
+                    fmt::format("{}: anchor_waveform: own needs the waveform of the free cell, which has no fundamental.", technology_.name)};
+            own.resize(std::min(own.size(), static_cast<std::size_t>(harmonics)));
+            return own;
+        }
+        case AnchorShape::sine:
+            break;
+    }
+    return problem::sine_waveform();
+}
+
 problem::Problem CellArray::problem(const problem::Instance& instance, problem::Fidelity fidelity, const ProblemOptions& options) const {
     if (fidelity != problem::Fidelity::circuit && instance.noise_density > 0.0)
         throw ModelError{fmt::format("{}: thermal noise is simulated by engine ngspice only. Use nonidealities.temperature: 0 K with the others.",
                                      technology_.name)};
-    if (fidelity == problem::Fidelity::exact) return exact_problem(instance, options.rule);
-    if (fidelity == problem::Fidelity::phase) return phase_problem(instance, options.rule);
+    const problem::Waveform waveform = anchor_waveform(instance.calibration, options.points_per_period);
+    const bool sinusoidal = waveform.size() == 1;
+    if (fidelity == problem::Fidelity::exact) {
+        if (!sinusoidal)
+            throw ModelError{fmt::format(
+                "{}: there is a closed form for sinusoidal anchors only. Use engine phase or ngspice, or anchor_waveform: sine.", technology_.name)};
+        return exact_problem(instance, options.rule);
+    }
+    if (fidelity == problem::Fidelity::phase) {
+        problem::PhaseProblem phases = phase_problem(instance, options.rule);
+        if (sinusoidal) return phases;
+        if (instance.calibration.ppv.harmonics.empty())
+            throw ModelError{
+                fmt::format("{}: the phase model of anchors that are not sinusoidal needs the cell's phase sensitivity, which is not known: {}.",
+                            technology_.name, instance.calibration.ppv_missing)};
+        return problem::with_anchor_waveform(std::move(phases), {instance.calibration.ppv, waveform, full_scale_current(instance.calibration)});
+    }
 
     const network::OscillatorNetwork& network = instance.network;
     problem::CircuitProblem circuit = this->circuit(instance.calibration, instance.calibration.frequency_at_step_hz, options.points_per_period);
@@ -293,6 +340,11 @@ problem::Problem CellArray::problem(const problem::Instance& instance, problem::
     // Anchors are sources of one amplitude; the length of an anchor vector is a gain of its weights.
     for (Eigen::Index j = 0; j < network.anchors.rows(); ++j)
         circuit.anchors.push_back({network.anchor_ids[static_cast<std::size_t>(j)], std::atan2(network.anchors(j, 1), network.anchors(j, 0))});
+    circuit.anchor_waveform = waveform;
+    if (!sinusoidal && options.crossbar == problem::Crossbar::reduced)
+        for (const network::Coupling& c : network.couplings)
+            add_harmonics(circuit.cells[c.to], waveform, full_scale_current(instance.calibration) * c.weight.real(),
+                          {network.anchors(c.from, 0), network.anchors(c.from, 1)});
     const bool resistive = summing_ == problem::Summing::resistive;
     const double full_scale = resistive ? design_.row_conductance : full_scale_current(instance.calibration);
     Eigen::VectorXd used = Eigen::VectorXd::Zero(network.size());  // [S] of each row

@@ -120,11 +120,14 @@ class CellArray : public Substrate {
     [[nodiscard]] double full_scale_current(const problem::Calibration& calibration) const;
     [[nodiscard]] double amplitude(const problem::Calibration& calibration) const;  ///< [V] measured, else estimated
     void require_carried(const network::OscillatorNetwork& network) const;
+    /// Of the anchors, as far as a run with this step can carry its harmonics.
+    [[nodiscard]] problem::Waveform anchor_waveform(const problem::Calibration& calibration, int points_per_period) const;
 
     Technology technology_;
     std::string cell_;
     problem::Summing summing_ = problem::Summing::current;
     bool dummy_conductance_ = false;
+    enum class AnchorShape { sine, square, own } anchor_shape_ = AnchorShape::sine;
     std::optional<double> injection_;      ///< as configured
     std::optional<double> coupling_rate_;  ///< as configured: K/w0 at full scale
     double full_scale_ = 0.0;              ///< full-scale current over reference current

@@ -66,6 +66,10 @@ TEST_P(RingKicks, PredictTheLockedOffsetAndTheLockRange) {
     EXPECT_NEAR(below, 1.0, 0.1);  // second order in K/w0
     EXPECT_NEAR(above, 1.0, 0.1);
     EXPECT_NEAR(measured["coupling_rate_rad_per_s"]["lock_range"].get<double>() / predicted, 1.0, 0.1);
+    // The embedded engine's kicks, at the run's step and shared out over all places of the grid, against these, which fall on one place each: at 100
+    // points a period that is worth 0.7 % of mos1_5's rate (measured), the step itself as much again.
+    EXPECT_NEAR(measured["coupling_rate_rad_per_s"]["ppv"].get<double>() / predicted, 1.0, 0.015);
+    EXPECT_NEAR(degrees(measured["offset_ppv_rad"].get<double>() - kick.offset_rad), 0.0, 0.3);
 }
 INSTANTIATE_TEST_SUITE_P(Cells, RingKicks, testing::Values(mos1_3(), mos1_5(), bsim4_3()), [](const auto& ring) { return ring.param.cell; });
 

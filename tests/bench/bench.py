@@ -8,6 +8,7 @@ from pathlib import Path
 import harness
 import ngspice_engine  # noqa: F401  (registers its figures)
 import phase_over_circuit  # noqa: F401
+import phase_engine  # noqa: F401  (registers its figures)
 
 
 def wanted(names, everything):

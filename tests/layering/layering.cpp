@@ -47,11 +47,11 @@ const std::set<std::string> linked_only = {"threads"};
 const std::set<std::string> plugin_kinds = {"substrates", "mechanisms", "engines"};
 const std::set<std::string> catalogue_users = {"study", "cli"};  // the stages in between are handed what they work on
 
-// Headers of POSIX and Linux; what is not in this list and not above is a library that nobody declared.
-const std::set<std::string, std::less<>> system_headers = {"dirent.h",  "dlfcn.h",  "errno.h",   "fcntl.h",  "limits.h",   "locale.h",  "poll.h",
-                                                           "pthread.h", "pwd.h",    "sched.h",   "signal.h", "spawn.h",    "stdio.h",   "stdlib.h",
-                                                           "string.h",  "syslog.h", "termios.h", "time.h",   "ucontext.h", "unistd.h",  "wait.h",
-                                                           "fenv.h",    "link.h",   "elf.h",     "getopt.h", "glob.h",     "execinfo.h"};
+// Headers of POSIX, Linux and the compiler; what is not in this list and not above is a library that nobody declared.
+const std::set<std::string, std::less<>> system_headers = {
+    "dirent.h", "dlfcn.h", "errno.h", "fcntl.h",  "limits.h", "locale.h", "poll.h",     "pthread.h",  "pwd.h",      "sched.h",
+    "signal.h", "spawn.h", "stdio.h", "stdlib.h", "string.h", "syslog.h", "termios.h",  "time.h",     "ucontext.h", "unistd.h",
+    "wait.h",   "fenv.h",  "link.h",  "elf.h",    "getopt.h", "glob.h",   "execinfo.h", "immintrin.h"};
 
 bool system_header(std::string_view header) {
     if (header.starts_with("sys/") || header.starts_with("linux/") || header.starts_with("gnu/")) return true;

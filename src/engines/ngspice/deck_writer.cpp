@@ -104,12 +104,26 @@ std::string instance(const problem::CircuitProblem& problem, const problem::Cell
     return line;
 }
 
-/// SIN card arguments of an anchor, mean + amplitude cos(w t + phase): ngspice's last argument is the phase of a sine in degrees.
-std::string cosine(const problem::CircuitProblem& problem, const std::string& frequency, double phase) {
+/// Voltage sources in series, one per harmonic of an anchor's waveform, from node `name` to ground. `frequency` gives the text of a harmonic's; SIN's
+/// last argument is the phase of a sine in degrees.
+template <class Frequency>
+std::vector<std::string> anchor_cards(const problem::CircuitProblem& problem, const std::string& name, Frequency frequency, double phase) {
     const bool resistive = problem.summing == problem::Summing::resistive;
     const double scale = resistive ? 1.0 / problem.volt_scale : 1.0;  // a transconductance turns one netlist volt into physical amperes
-    return fmt::format("SIN({} {} {} 0 0 {})", number(scale * problem.anchor_mean_v), number(scale * problem.anchor_amplitude_v), frequency,
-                       number(degrees(phase) + 90.0));
+    std::vector<std::size_t> orders;
+    for (std::size_t k = 1; k <= problem.anchor_waveform.size(); ++k)
+        if (problem.anchor_waveform[k - 1] != 0.0) orders.push_back(k);
+    std::vector<std::string> cards;
+    for (std::size_t n = 0; n < orders.size(); ++n) {
+        const std::size_t k = orders[n];
+        const auto node = [&](std::size_t place) { return place == 0 ? name : fmt::format("{}_h{}", name, orders[place]); };
+        const std::complex<double> harmonic = problem.anchor_waveform[k - 1];
+        cards.push_back(fmt::format("v{} {} {} SIN({} {} {} 0 0 {})", node(n), node(n), n + 1 == orders.size() ? "0" : node(n + 1),
+                                    number(n == 0 ? scale * problem.anchor_mean_v : 0.0),
+                                    number(scale * problem.anchor_amplitude_v * std::abs(harmonic)), frequency(k),
+                                    number(degrees(static_cast<double>(k) * phase + std::arg(harmonic)) + 90.0)));
+    }
+    return cards;
 }
 
 /// Conductance, or transconductance that injects into inject_plus: a G source drives its current from its first node through itself to the second.
@@ -213,8 +227,10 @@ Netlist worker_netlist(const problem::CircuitProblem& problem, std::span<const s
             netlist.lines.push_back(
                 crosspoint(problem, netlist.lines.size(), node(port.inject_plus), node(port.inject_minus), fmt::format("a{}", c.anchor), c.siemens));
         }
+        const auto frequency = [&](std::size_t order) { return number(static_cast<double>(order) * problem.reference_hz); };
         for (const std::uint32_t a : anchors)
-            netlist.lines.push_back(fmt::format("va{0} a{0} 0 {1}", a, cosine(problem, number(problem.reference_hz), problem.anchors[a].phase)));
+            for (std::string& card : anchor_cards(problem, fmt::format("a{}", a), frequency, problem.anchors[a].phase))
+                netlist.lines.push_back(std::move(card));
     }
     netlist.lines.push_back(options_line(problem));
     const double end = stop_time + problem.warm_up_periods / problem.reference_hz;
@@ -286,8 +302,9 @@ std::string stand_alone_deck(const problem::CircuitProblem& problem, const DeckR
         anchors.insert(c.anchor);
         text += crosspoint(problem, i, plus_nodes[c.cell], minus_nodes[c.cell], anchor(c.anchor), c.siemens) + "\n";
     }
+    const auto frequency = [](std::size_t order) { return order == 1 ? std::string{"{reference_hz}"} : fmt::format("{{{}*reference_hz}}", order); };
     for (const std::uint32_t a : anchors)
-        text += fmt::format("v{0} {0} 0 {1}\n", anchor(a), cosine(problem, "{reference_hz}", problem.anchors[a].phase));
+        for (const std::string& card : anchor_cards(problem, anchor(a), frequency, problem.anchors[a].phase)) text += card + "\n";
     text += options_line(problem) + "\n";
     text += ".tran {step_s} {stop_s} {save_from_s} {step_s} uic\n";
     text += fmt::format(".save{}\n", readout.all_waves ? " all" : saved);

@@ -22,6 +22,10 @@ problem::Calibration some_calibration() {
     c.relaxation_rate = 6.3e7;
     c.relaxation_softening = 0.1;
     c.phase_terms = {{2, 0.1, -1.0 / 3.0}};
+    c.ppv = {{0.1, {1.0 / 3.0, -0.2}}, 1e-3};
+    c.waveform = {1.0, {0.1, 0.3}};
+    c.noise = {{"shunt", "4 k T/R", 1.0 / 7.0}};
+    c.noise_missing = "excess noise";
     c.limit_cycle = Eigen::MatrixXd{{0.1, 0.2}, {0.3, 1.0 / 3.0}, {0.5, 0.6}};
     return c;
 }
@@ -57,6 +61,13 @@ TEST(CalibrationCache, SecondUseMeasuresNothingAndKeepsEveryDigit) {
     EXPECT_EQ(second.phase_terms[0].factor, 0.1);
     EXPECT_EQ(second.phase_terms[0].reference, -1.0 / 3.0);
     EXPECT_EQ(second.limit_cycle, some_calibration().limit_cycle);
+    EXPECT_EQ(second.ppv.harmonics, some_calibration().ppv.harmonics);
+    EXPECT_EQ(second.ppv.floor, 1e-3);
+    EXPECT_EQ(second.waveform, some_calibration().waveform);
+    ASSERT_EQ(second.noise.size(), 1U);
+    EXPECT_EQ(second.noise[0].name, "shunt");
+    EXPECT_EQ(second.noise[0].diffusion_per_kelvin, 1.0 / 7.0);
+    EXPECT_EQ(second.noise_missing, "excess noise");
     EXPECT_EQ(first.key, second.key);
     EXPECT_FALSE(second.dimensionless);
 }
