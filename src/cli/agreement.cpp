@@ -22,6 +22,12 @@ std::unique_ptr<engines::Engine> phase_engine() {
     throw MissingComponent{"this build has no engine for the phase model, which characterize compares with the circuit (see --no-agreement)"};
 }
 
+/// The cell at another injection, with anchors of this waveform.
+Configuration configured(const Configuration& c, double injection, const std::string& waveform) {
+    return reread(
+        c, {fmt::format("substrate.injection={}", injection), "substrate.coupling_rate=null", fmt::format("substrate.anchor_waveform={}", waveform)});
+}
+
 std::string key_of(const Configuration& c) {
     return study::agreement_key_text(*c.substrate_plugin, *circuit_engine(), {static_cast<int>(c.simulation.points_per_period)});
 }
@@ -64,16 +70,18 @@ study::Agreement agreement_for(const Configuration& c, int jobs, const Progress&
     const std::unique_ptr<engines::Engine> model = phase_engine();
     const bool own = c.engine_plugin && c.engine_plugin->fidelity() == problem::Fidelity::circuit;
     const std::unique_ptr<engines::Engine> other = own ? nullptr : circuit_engine();
-    study::AgreementStudy study{.cell_at =
-                                    [&](double injection, int threads, const Progress& told) {
-                                        Configuration at = with_injection(c, injection);
-                                        problem::Calibration calibration = calibration_for(at, threads, told);
-                                        return study::CellAtInjection{std::move(at.substrate_plugin), std::move(calibration)};
-                                    },
-                                .circuit = own ? *c.engine_plugin : *other,
-                                .phase_model = *model,
-                                .points_per_period = static_cast<int>(c.simulation.points_per_period),
-                                .run = {.jobs = jobs, .progress = progress, .waves = {}, .waves_folder = {}, .checkpoint_folder = {}, .program = {}}};
+    study::AgreementStudy study{
+        .cell_at =
+            [&](double injection, int threads, const Progress& told) {
+                Configuration sine = configured(c, injection, "sine");
+                Configuration square = configured(c, injection, "square");
+                problem::Calibration calibration = calibration_for(sine, threads, told);
+                return study::CellAtInjection{std::move(sine.substrate_plugin), std::move(square.substrate_plugin), std::move(calibration)};
+            },
+        .circuit = own ? *c.engine_plugin : *other,
+        .phase_model = *model,
+        .points_per_period = static_cast<int>(c.simulation.points_per_period),
+        .run = {.jobs = jobs, .progress = progress, .waves = {}, .waves_folder = {}, .checkpoint_folder = {}, .program = {}}};
     study::Agreement agreement = study::compare_with_circuit(study);
     study::store_agreement(key, study::cache_folder(), agreement);
     return agreement;

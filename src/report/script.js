@@ -897,8 +897,8 @@
             const shown = p => isNumber(p[key]) ? Math.max(Math.abs(p[key]), 1e-3) : null;
             agreementChart(box, levels, shown, {limits: [1], labels: ['1 deg'], axis: axis(), format: y => number(y, 'deg')});
         };
-        panel('Square-ish anchors tanh(8 cos x): circuit minus model with their interaction function', 'phase_error_deg');
-        panel('The same circuits minus a model of sinusoidal anchors', 'sine_model_error_deg');
+        panel('Square-ish anchors, tanh(8 cos x): circuit minus model', 'phase_error_deg');
+        panel('The same minus a model of sinusoidal anchors', 'sine_model_error_deg');
     };
 
     const agreementSection = c => {

@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <complex>
 #include <exception>
 #include <limits>
 #include <mutex>
 #include <thread>
-#include <variant>
 
 #include "core/error.hpp"
 #include "core/quantity.hpp"
@@ -38,7 +36,6 @@ constexpr double weight_spread = 1.5;         // sigma of ln(weight): one weight
 constexpr std::uint64_t most_tries = 100000;  // a drive of 0.01 to 0.017 takes some 2,000
 constexpr double weakest_square_drive = 0.2;  // below, the other harmonics' sums outweigh the fundamental's and bring equilibria of their own
 constexpr int square_oscillators = 8;
-constexpr int square_harmonics = 15;           // 1 % of the fundamental there; the next would have three steps to a period
 const double nearest_start = radians(20.0);    // nearer, an error of 0.1 deg in equilibrium changes the settling time by a percent
 const double farthest_start = radians(170.0);  // farther, the neighbourhood of the antipode decides it
 
@@ -138,33 +135,27 @@ problem::SettlingRule rule_for(const problem::Instance& instance) {
     return rule;
 }
 
-/// A cell on a random network, ready for both engines.
+/// A calibrated cell on a random network.
 struct Comparison {
-    const CellAtInjection& cell;
     problem::Instance instance;
     Eigen::VectorXd start_angles;
     problem::SettlingRule rule;
     int points_per_period;
 
-    Comparison(const CellAtInjection& at, const std::vector<Range>& drives, const RandomStreams& streams, int points)
-        : cell{at},
-          instance{at.substrate->map(random_network(drives, streams), at.calibration, {}, {}, streams)},
+    Comparison(const substrates::Substrate& substrate, const problem::Calibration& calibration, const std::vector<Range>& drives,
+               const RandomStreams& streams, int points)
+        : instance{substrate.map(random_network(drives, streams), calibration, {}, {}, streams)},
           start_angles{turn_starts(instance, streams)},
           rule{rule_for(instance)},
           points_per_period{points} {}
 
-    template <class Kind>
-    [[nodiscard]] Kind problem(problem::Fidelity fidelity) const {
-        return std::get<Kind>(cell.substrate->problem(instance, fidelity, {rule, points_per_period, {}}));
-    }
-
-    /// Readings, raw.
-    [[nodiscard]] std::vector<readout::Reading> readings(const problem::Problem& problem, const engines::Engine& engine,
+    /// Raw readings of the substrate's problem for this engine.
+    [[nodiscard]] std::vector<readout::Reading> readings(const substrates::Substrate& substrate, const engines::Engine& engine,
                                                          const engines::RunOptions& run) const {
-        const problem::Solution solution = engine.solve(problem, run);
+        const problem::Solution solution = engine.solve(substrate.problem(instance, engine.fidelity(), {rule, points_per_period, {}}), run);
         if (run.progress.stop_requested()) throw Interrupted{};
         if (!solution.failures.empty())
-            throw std::runtime_error{fmt::format("comparing phase model and circuit at injection {:.3g} failed ({}): {}", cell.substrate->injection(),
+            throw std::runtime_error{fmt::format("comparing phase model and circuit at injection {:.3g} failed ({}): {}", substrate.injection(),
                                                  solution.failures.front().category, solution.failures.front().message)};
         return readout::read(solution, instance, rule, readout::Correction::none);
     }
@@ -179,38 +170,16 @@ bool both_settled(const readout::Reading& a, const readout::Reading& b) {
     return a.verdict == readout::Verdict::settled && b.verdict == readout::Verdict::settled && a.settling_time && b.settling_time;
 }
 
-/// The circuit with anchors of this waveform in place of sinusoids of the same fundamental.
-problem::CircuitProblem with_anchor_waveform(problem::CircuitProblem circuit, const problem::Instance& instance, const problem::Waveform& anchor) {
-    for (problem::Cell& cell : circuit.cells) cell.injection_harmonics.assign(anchor.size() - 1, 0.0);
-    for (const network::Coupling& c : instance.network.couplings) {
-        const auto from = instance.network.anchors.row(c.from);
-        const auto to = static_cast<Index>(c.to);
-        problem::Cell& cell = circuit.cells[c.to];
-        const std::complex<double> full_scale = cell.injection / std::complex<double>{instance.drive(to, 0), instance.drive(to, 1)};  // [A]
-        const double phase = std::atan2(from(1), from(0));
-        for (std::size_t k = 2; k <= anchor.size(); ++k)
-            cell.injection_harmonics[k - 2] +=
-                full_scale * c.weight.real() * from.norm() * anchor[k - 1] * std::polar(1.0, static_cast<double>(k) * phase);
-    }
-    return circuit;
-}
-
 /// Equilibria under square-ish anchors.
 std::vector<SquarePoint> compare_square(const AgreementStudy& study, const CellAtInjection& cell, const RandomStreams& streams,
                                         const engines::RunOptions& run) {
-    const problem::Calibration& c = cell.calibration;
-    if (c.ppv.harmonics.size() < 2) return {};
+    if (cell.calibration.ppv.harmonics.size() < 2) return {};
     std::vector<Range> drives;
     divide(weakest_square_drive, 1.0, square_oscillators, drives);
-    const Comparison comparison{cell, drives, streams, study.points_per_period};
-    const auto circuit = comparison.problem<problem::CircuitProblem>(problem::Fidelity::circuit);
-    if (circuit.summing != problem::Summing::current) return {};  // rows of conductances have harmonics of their own
-    const auto model = comparison.problem<problem::PhaseProblem>(problem::Fidelity::phase);
-    const problem::Waveform square = problem::square_waveform(square_harmonics);
-    const auto seen = comparison.readings(with_anchor_waveform(circuit, comparison.instance, square), study.circuit, run);
-    const auto predicted =
-        comparison.readings(problem::with_anchor_waveform(model, problem::InteractionFunction{c.ppv, square, 1.0}), study.phase_model, quiet(run));
-    const auto sine = comparison.readings(model, study.phase_model, quiet(run));
+    const Comparison comparison{*cell.substrate, cell.calibration, drives, streams, study.points_per_period};
+    const auto seen = comparison.readings(*cell.square, study.circuit, run);
+    const auto predicted = comparison.readings(*cell.square, study.phase_model, quiet(run));
+    const auto sine = comparison.readings(*cell.substrate, study.phase_model, quiet(run));
     std::vector<SquarePoint> points;
     for (std::size_t i = 0; i < seen.size(); ++i) {
         SquarePoint point{comparison.instance.drive.row(static_cast<Index>(i)).norm(), both_settled(seen[i], predicted[i]), not_a_number,
@@ -257,9 +226,9 @@ AgreementLevel compare_at(const AgreementStudy& study, double injection, std::si
     run.jobs = jobs;
     run.progress = progress;
     const auto trial = static_cast<std::uint32_t>(2 * number);
-    const Comparison comparison{cell, wanted_drives(level.rate_per_cycle), RandomStreams{seed, trial}, study.points_per_period};
-    const auto circuit = comparison.readings(comparison.problem<problem::CircuitProblem>(problem::Fidelity::circuit), study.circuit, run);
-    const auto model = comparison.readings(comparison.problem<problem::PhaseProblem>(problem::Fidelity::phase), study.phase_model, quiet(run));
+    const Comparison comparison{*cell.substrate, c, wanted_drives(level.rate_per_cycle), RandomStreams{seed, trial}, study.points_per_period};
+    const auto circuit = comparison.readings(*cell.substrate, study.circuit, run);
+    const auto model = comparison.readings(*cell.substrate, study.phase_model, quiet(run));
     for (std::size_t i = 0; i < circuit.size(); ++i) {
         const auto row = static_cast<Index>(i);
         AgreementPoint point{comparison.instance.drive.row(row).norm(),

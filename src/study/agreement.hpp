@@ -55,7 +55,8 @@ struct Agreement {
 
 /// A cell configured for an injection, and calibrated there.
 struct CellAtInjection {
-    std::shared_ptr<const substrates::Substrate> substrate;
+    std::shared_ptr<const substrates::Substrate> substrate;  ///< with sinusoidal anchors
+    std::shared_ptr<const substrates::Substrate> square;     ///< the same with square-ish anchors
     problem::Calibration calibration;
 };
 

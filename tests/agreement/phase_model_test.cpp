@@ -26,8 +26,10 @@ std::unique_ptr<substrates::Substrate> technology(const std::string& kind) {
     return nullptr;
 }
 
-std::unique_ptr<substrates::Substrate> configured(const std::string& kind, double injection) {
+std::unique_ptr<substrates::Substrate> configured(const std::string& kind, double injection, const std::string& anchor_waveform) {
     std::unique_ptr<substrates::Substrate> substrate = technology(kind);
+    test::Setter waveform{{}, {{"anchor_waveform", anchor_waveform}}};
+    substrate->describe(waveform);
     test::configure(*substrate, kind, {{"injection", injection}});
     return substrate;
 }
@@ -36,23 +38,24 @@ study::Agreement agreement_of(const std::string& kind, std::vector<double> injec
     const auto circuit = engine("ngspice");
     const auto phase = engine("phase");
     const int points = technology(kind)->default_points_per_period();
-    study::AgreementStudy study{.cell_at =
-                                    [&](double injection, int jobs, const Progress& progress) {
-                                        std::shared_ptr<const substrates::Substrate> substrate = configured(kind, injection);
-                                        engines::RunOptions run;
-                                        run.jobs = jobs;
-                                        run.progress = progress;
-                                        const study::CalibrationOptions options{points};
-                                        problem::Calibration calibration = study::cached_calibration(
-                                            study::calibration_key_text(*substrate, *circuit, options), study::cache_folder(),
-                                            [&] { return study::calibrate(*substrate, *circuit, options, run); });
-                                        return study::CellAtInjection{std::move(substrate), std::move(calibration)};
-                                    },
-                                .circuit = *circuit,
-                                .phase_model = *phase,
-                                .points_per_period = points,
-                                .run = {},
-                                .injections = std::move(injections)};
+    study::AgreementStudy study{
+        .cell_at =
+            [&](double injection, int jobs, const Progress& progress) {
+                std::shared_ptr<const substrates::Substrate> substrate = configured(kind, injection, "sine");
+                engines::RunOptions run;
+                run.jobs = jobs;
+                run.progress = progress;
+                const study::CalibrationOptions options{points};
+                problem::Calibration calibration =
+                    study::cached_calibration(study::calibration_key_text(*substrate, *circuit, options), study::cache_folder(),
+                                              [&] { return study::calibrate(*substrate, *circuit, options, run); });
+                return study::CellAtInjection{std::move(substrate), configured(kind, injection, "square"), std::move(calibration)};
+            },
+        .circuit = *circuit,
+        .phase_model = *phase,
+        .points_per_period = points,
+        .run = {},
+        .injections = std::move(injections)};
     study.run.jobs = 2;
     return study::compare_with_circuit(study);
 }
@@ -61,14 +64,15 @@ struct Technology {
     std::string kind;
     std::vector<double> injections;
     double phase_rms_deg;  ///< what the phase model must reach inside its range
+    double square_gain;    ///< by which the interaction function must improve on sinusoids; 0: phase sensitivities of almost only a fundamental
 };
 
 void PrintTo(const Technology& technology, std::ostream* out) { *out << technology.kind; }
 
 class PhaseModel : public testing::TestWithParam<Technology> {};
 INSTANTIATE_TEST_SUITE_P(Technologies, PhaseModel,
-                         testing::Values(Technology{"lc", {0.2, 0.5}, 0.1}, Technology{"josephson", {0.05, 0.1}, 0.1},
-                                         Technology{"ring", {0.1, 0.5}, 0.3}, Technology{"cdw", {0.02}, 0.3}),
+                         testing::Values(Technology{"lc", {0.2, 0.5}, 0.1, 0.0}, Technology{"josephson", {0.05, 0.1}, 0.1, 0.0},
+                                         Technology{"ring", {0.1, 0.5}, 0.3, 2.0}, Technology{"cdw", {0.02}, 0.3, 10.0}),
                          [](const auto& technology) { return technology.param.kind; });
 
 TEST_P(PhaseModel, AgreesWithTheCircuitOnRandomNetworks) {
@@ -87,8 +91,8 @@ TEST_P(PhaseModel, AgreesWithTheCircuitOnRandomNetworks) {
               << degrees(square.sine_rms) << " deg rms as if they were sinusoids; n " << square.oscillators << "\n";
     EXPECT_GE(square.oscillators, 8);
     EXPECT_EQ(square.unsettled, 0);
-    EXPECT_LE(degrees(square.phase_rms), 1.0);     // the bound set
-    EXPECT_GT(square.sine_rms, square.phase_rms);  // the other harmonics are seen, and predicted
+    EXPECT_LE(degrees(square.phase_rms), 1.0);  // the bound set
+    EXPECT_GE(square.sine_rms, GetParam().square_gain * square.phase_rms);
     for (const study::AgreementLevel& level : agreement.levels)
         for (const study::AgreementPoint& point : level.points) {
             EXPECT_GE(point.drive, 0.01);
