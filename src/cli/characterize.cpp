@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <complex>
+#include <optional>
 
+#include "cli/agreement.hpp"
 #include "cli/commands.hpp"
 #include "cli/session.hpp"
 #include "core/error.hpp"
@@ -54,7 +56,7 @@ io::Json noise(const problem::Calibration& k, double temperature) {
 
 }  // namespace
 
-int characterize_command(const std::string& config, const CommonOptions& options) {
+int characterize_command(const std::string& config, const CommonOptions& options, AgreementReport report) {
     const std::string started = utc_now("%Y-%m-%dT%H:%M:%SZ");
     const Progress progress = make_progress(options.quiet);
     Configuration c = load_configuration(config, overrides_of(options), Scope::substrate_only);
@@ -65,12 +67,14 @@ int characterize_command(const std::string& config, const CommonOptions& options
     const problem::Calibration k = calibration_for(c, jobs_of(options), progress);
     const problem::CircuitProblem circuit =
         c.substrate_plugin->bench({}, k.frequency_at_step_hz, static_cast<int>(c.simulation.points_per_period), k);
+    std::optional<study::Agreement> agreement;
+    if (report == AgreementReport::measured) agreement = agreement_for(c, jobs_of(options), progress);
     const bool has_ppv = !k.ppv.harmonics.empty();
     const double current = c.substrate_plugin->injection() * k.reference_current_a;  ///< [A] full scale
     const double temperature =
         c.nonidealities.temperature.value() > 0.0 ? c.nonidealities.temperature.value() : c.substrate_plugin->noise().temperature;
     const io::Json diffusion = noise(k, temperature);
-    const io::Json measured = {
+    io::Json measured = {
         {"schema", "entrain.characterization/1"},
         {"substrate",
          {{"kind", c.substrate.kind},
@@ -92,8 +96,8 @@ int characterize_command(const std::string& config, const CommonOptions& options
         {"lock_range_hz", {k.lock_range_low_hz, k.lock_range_high_hz}},
         {"offset_rad", k.offset_rad},
         {"slope_rad", k.slope_rad},
+        {"calibration_residual_rad", k.residual_rad},
         {"offset_ppv_rad", has_ppv ? io::Json(problem::offset(k.ppv)) : io::Json(nullptr)},
-        {"validity", {{"max_injection", c.substrate_plugin->injection()}, {"max_phase_error_deg", degrees(k.residual_rad)}}},
         {"ppv", has_ppv ? io::Json{{"harmonics", series(k.ppv.harmonics, 0)}, {"unit", "rad/C"}, {"floor", k.ppv.floor}} : io::Json(nullptr)},
         {"ppv_missing", text_or_null(k.ppv_missing)},
         {"waveform", series(k.waveform, 1)},
@@ -102,6 +106,7 @@ int characterize_command(const std::string& config, const CommonOptions& options
         {"noise", diffusion},
         {"temperature_k", temperature},
         {"provenance", provenance(c, started)}};
+    add_agreement(measured, agreement);
     io::write_json(folder.path() / "characterization.json", measured);
     write_file_atomically(
         folder.path() / "report.html",
@@ -148,6 +153,7 @@ int characterize_command(const std::string& config, const CommonOptions& options
             row("  " + source["name"].get<std::string>(), fmt::format("{:.3g} %", 100.0 * source["share"].get<double>()));
     }
     if (!k.noise_missing.empty()) row(k.noise.empty() ? "phase diffusion" : "  left out", k.noise_missing);
+    if (agreement) fmt::print("{}", agreement_table(*agreement));
     fmt::print("  results in {}\n", folder.path().string());
     return done;
 }

@@ -26,7 +26,9 @@ struct CommonOptions {
 int run_command(const std::string& config, const CommonOptions& options);
 int compare_command(const std::string& config, const CommonOptions& options);
 int netlist_command(const std::string& config, const CommonOptions& options, std::optional<int> head, std::optional<int> token);
-int characterize_command(const std::string& config, const CommonOptions& options);
+/// Whether characterize compares the phase model with the circuit.
+enum class AgreementReport { measured, left_out };
+int characterize_command(const std::string& config, const CommonOptions& options, AgreementReport agreement);
 int validate_command(const std::vector<std::string>& configs, const CommonOptions& options);
 int describe_command(const std::string& kind, const std::string& name);
 int list_command();

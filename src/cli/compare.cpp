@@ -214,6 +214,7 @@ int compare_command(const std::string& config, const CommonOptions& options) {
                 started_row->keep();
         }
         const bool may_work_again = failure && failure->category == "error";  // not the physics: a full disk, for one
+        warn_outside_validity(row.name, record.place);
         missing = missing || may_work_again || !record.failures.empty() || progress.stop_requested();
         const RunTimes times{seconds_since(row_began), row_started};
         finished.result.update(failure ? write_failed_folder(row_folder, *finished.experiment, *failure, times)

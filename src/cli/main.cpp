@@ -112,7 +112,15 @@ int main(int argc, char** argv) {
     with_config(characterize);
     add_common(*characterize, options);
     add_output(*characterize, options);
-    characterize->callback([&] { command = [&] { return entrain::cli::characterize_command(config, options); }; });
+    bool no_agreement = false;
+    characterize->add_flag("--no-agreement", no_agreement,
+                           "do not compare the phase model with the circuit over injections and drives (1 to 3 minutes)");
+    characterize->callback([&] {
+        using entrain::cli::AgreementReport;
+        command = [&] {
+            return entrain::cli::characterize_command(config, options, no_agreement ? AgreementReport::left_out : AgreementReport::measured);
+        };
+    });
 
     auto* validate = app.add_subcommand("validate", "check files without running");
     validate->add_option("CONFIG", configs, "experiment files (YAML)")->required();

@@ -67,19 +67,6 @@ void side_by_side(const std::vector<Group>& groups, int jobs, const std::functio
         if (error) std::rethrow_exception(error);
 }
 
-/// The same row with keys set as by --set.
-Configuration reread(const Configuration& c, const std::vector<std::string>& overrides) {
-    config::Node root = c.root;
-    for (const std::string& assignment : overrides) config::apply_override(root, assignment);
-    Diagnostics diagnostics;
-    Configuration again = read_configuration(c.file, std::move(root), c.scope, diagnostics);
-    diagnostics.throw_if_any();
-    if (!again.impossible.empty()) throw ModelError{again.impossible};
-    again.layer = c.layer;  // with absolute paths and checksums
-    again.checksums = c.checksums;
-    return again;
-}
-
 Configuration with_injection(const Configuration& c, double injection) {
     return reread(c, {fmt::format("substrate.injection={}", injection), "substrate.coupling_rate=null"});
 }
@@ -157,6 +144,18 @@ study::OperatingPoint choose_dimensionless(const Configuration& c, const Compari
 }
 
 }  // namespace
+
+Configuration reread(const Configuration& c, const std::vector<std::string>& overrides) {
+    config::Node root = c.root;
+    for (const std::string& assignment : overrides) config::apply_override(root, assignment);
+    Diagnostics diagnostics;
+    Configuration again = read_configuration(c.file, std::move(root), c.scope, diagnostics);
+    diagnostics.throw_if_any();
+    if (!again.impossible.empty()) throw ModelError{again.impossible};
+    again.layer = c.layer;  // with absolute paths and checksums
+    again.checksums = c.checksums;
+    return again;
+}
 
 problem::Calibration unmeasured(const substrates::Substrate& substrate) {
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();

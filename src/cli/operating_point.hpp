@@ -1,5 +1,6 @@
 #pragma once
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "cli/comparison.hpp"
@@ -21,6 +22,9 @@ struct Ready {
 
 /// Turns what a row throws into its failure. A missing component and an interrupt concern every row and are passed on.
 [[nodiscard]] std::optional<problem::Failure> failure_of(const std::function<void()>& work);
+
+/// The same experiment with keys set as by --set; UserError or ModelError if its cell cannot be configured so.
+[[nodiscard]] Configuration reread(const Configuration& configuration, const std::vector<std::string>& overrides);
 
 /// Calibrates every row, one measurement for all rows with the same key, several of them side by side on `jobs` threads in total.
 [[nodiscard]] std::vector<Ready> calibrate_rows(const Comparison& comparison, int jobs, const Progress& progress);

@@ -70,6 +70,7 @@ int run_command(const std::string& config, const CommonOptions& options) {
     try {
         const study::TrialRecord record = study::run_trial(experiment.trial);
         const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+        warn_outside_validity(experiment.configuration.substrate.name, record.place);
         result = write_run_folder(folder->path(), experiment, record, {wall, started_utc});
         if (record.failures.empty() && !progress.stop_requested()) discard_finished_netlists(folder->path());
     } catch (...) {

@@ -18,6 +18,7 @@
 #include <thread>
 #include <utility>
 
+#include "cli/agreement.hpp"
 #include "core/error.hpp"
 #include "core/sha256.hpp"
 #include "embedded/version.hpp"
@@ -182,9 +183,11 @@ problem::Calibration calibration_for(const Configuration& c, int jobs, const Pro
     engines::RunOptions run;
     run.jobs = jobs;
     run.progress = progress;
-    return study::cached_calibration(
+    problem::Calibration calibration = study::cached_calibration(
         study::calibration_key_text(*c.substrate_plugin, engine, options), study::cache_folder(),
         [&] { return study::calibrate(*c.substrate_plugin, engine, options, run); }, progress);
+    calibration.validity = stored_validity(c);
+    return calibration;
 }
 
 Experiment::Experiment(Configuration c, Inputs i, energy::DigitalCosts d, problem::Calibration k, int jobs, const Progress& progress)
@@ -217,6 +220,11 @@ std::unique_ptr<Experiment> load_experiment(const std::string& config, const Com
     problem::Calibration calibration = calibration_for(configuration, jobs_of(options), progress);
     return std::make_unique<Experiment>(std::move(configuration), std::move(inputs), std::move(digital), std::move(calibration), jobs_of(options),
                                         progress);
+}
+
+void warn_outside_validity(const std::string& name, const std::optional<problem::Place>& place) {
+    if (!place || place->inside) return;
+    std::fputs(fmt::format("entrain: {}: {}\n", name, place->outside).c_str(), stderr);  // a full or closed standard error must not end a run
 }
 
 io::Json provenance(Configuration& c, const std::string& started_utc) {

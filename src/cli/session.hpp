@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/commands.hpp"
@@ -62,8 +63,12 @@ struct Experiment {
 /// What the calibration of a configured substrate with the run's step depends on: equal texts, equal calibrations. "" where nothing is measured.
 [[nodiscard]] std::string calibration_key(const Configuration& configuration);
 
-/// The calibration of a configured substrate with the run's step, from the cache if it can.
+/// The calibration of a configured substrate with the run's step, from the cache if it can, with the validity of its phase model if that was ever
+/// measured.
 [[nodiscard]] problem::Calibration calibration_for(const Configuration& configuration, int jobs, const Progress& progress);
+
+/// Says on standard error in one line if a run lies outside the validity range of its cell's phase model.
+void warn_outside_validity(const std::string& name, const std::optional<problem::Place>& place);
 
 /// The same progress with `name` before every stage.
 [[nodiscard]] Progress named(const Progress& progress, const std::string& name);

@@ -12,7 +12,8 @@ enum class Stream : std::uint32_t {
     readout_noise = 5,
     circuit_noise = 6,
     bench = 7,
-    phase_noise = 8
+    phase_noise = 8,
+    agreement = 16
 };
 
 /// Counter-based random numbers (Philox4x32-10; Salmon et al., SC 2011) keyed by (study seed, trial, stream): element i is a pure function of the

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "problem/interaction.hpp"
 #include "problem/problem.hpp"
+#include "problem/validity.hpp"
 
 namespace entrain::problem {
 
@@ -37,16 +39,17 @@ struct Calibration {
     double slope_rad = 0.0;              ///< d(raw phase error)/d(drive)
     double residual_rad = 0.0;           ///< largest deviation of the calibration points from offset + slope (r - 0.25)
     std::vector<PhaseTerm> phase_terms;  ///< harmonics the phase is read with, so that it does not depend on the drive
-    Eigen::MatrixXd limit_cycle;     ///< [samples x states] CellInterface::states of the free cell (netlist units) when its phase is 2 pi k/samples
-    int warm_up_periods = 0;         ///< see CircuitProblem::warm_up_periods; 0 for cells whose states can be preset
-    double free_phase = 0.0;         ///< [rad] of the free cell after them, against a clock cos(w t) from its start
-    double relaxation_time_s = 0.0;  ///< amplitude relaxation of the free cell; 0 where it is not modelled
-    PhaseSensitivity ppv;            ///< of the injection pins, at the step of the run
-    std::string ppv_missing;         ///< why it is not known, "" if it is
-    Waveform waveform;               ///< of the free cell's read port
-    std::vector<NoiseShare> noise;   ///< of every source the cell's technology names
-    std::string noise_missing;       ///< why no source is known, or what the list leaves out; "" = nothing known
-    std::string key;                 ///< content hash it was measured for; "" for ideal
+    Eigen::MatrixXd limit_cycle;       ///< [samples x states] CellInterface::states of the free cell (netlist units) when its phase is 2 pi k/samples
+    int warm_up_periods = 0;           ///< see CircuitProblem::warm_up_periods; 0 for cells whose states can be preset
+    double free_phase = 0.0;           ///< [rad] of the free cell after them, against a clock cos(w t) from its start
+    double relaxation_time_s = 0.0;    ///< amplitude relaxation of the free cell; 0 where it is not modelled
+    PhaseSensitivity ppv;              ///< of the injection pins, at the step of the run
+    std::string ppv_missing;           ///< why it is not known, "" if it is
+    Waveform waveform;                 ///< of the free cell's read port
+    std::vector<NoiseShare> noise;     ///< of every source the cell's technology names
+    std::string noise_missing;         ///< why no source is known, or what the list leaves out; "" = nothing known
+    std::string key;                   ///< content hash it was measured for; "" for ideal
+    std::optional<Validity> validity;  ///< of the phase model of this cell at any injection; nothing if it was never compared with its circuit
 };
 
 /// Drive at which the constant offset is defined: the median drive of trained layers.

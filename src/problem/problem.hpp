@@ -25,6 +25,9 @@ struct ExactProblem {
     SettlingRule rule;
 };
 
+/// Changes whenever the phase model predicts differently: a comparison of it with circuits then has to be made again.
+inline constexpr int phase_model_version = 1;
+
 /// The reduced phase model of a calibrated array, general couplings included. Same dynamics as OscillatorNetwork with rates, but that a pull H at the
 /// angle x from the phase turns it at |H| sin(x) (1 + s)/(1 + s cos(x)), s its softening: the injected current adds cos(x) of itself to the current
 /// that sustains the oscillation, the amplitude follows, and what it turns grows. Quasi-static: amplitudes follow faster than phases.

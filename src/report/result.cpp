@@ -86,6 +86,22 @@ Json failures_json(const study::TrialRecord& record, std::string_view time_unit)
     return list;
 }
 
+/// Where the run lies against the validity range of its cell's phase model; null if that was never measured.
+Json validity_json(const study::TrialInput& input, const study::TrialRecord& record) {
+    if (!input.calibration.validity || !record.place) return nullptr;
+    const problem::Validity& v = *input.calibration.validity;
+    const problem::Place& p = *record.place;
+    return {{"max_injection", v.max_injection},
+            {"max_phase_error_deg", degrees(v.max_phase_error)},
+            {"min_drive", p.min_drive},
+            {"max_drive", p.max_drive},
+            {"inside", p.inside},
+            {"oscillators_outside", p.oscillators_outside},
+            {"expected_phase_error_deg", number_or_null(degrees(p.phase_error))},
+            {"expected_settling_error", number_or_null(p.settling_error)},
+            {"outside", p.inside ? Json(nullptr) : Json(p.outside)}};
+}
+
 std::size_t count(const study::TrialRecord& record, Verdict verdict) {
     return static_cast<std::size_t>(
         std::count_if(record.readings.begin(), record.readings.end(), [&](const auto& r) { return r.verdict == verdict; }));
@@ -149,6 +165,7 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
                          {"slope_rad", physical(c.slope_rad)},
                          {"calibration_residual_rad", physical(c.residual_rad)},
                          {"power_per_oscillator_w", physical(c.power_w)},
+                         {"validity", validity_json(input, record)},
                          {"dimensionless", c.dimensionless}};
     json["engine"] = info.engine;
     json["error"] = error_json(record.error, true);

@@ -341,6 +341,9 @@
         section.append(resultsTable(rows));
         if (rows.length > 1) comparisonNotes(section, rows);
         for (const note of notes) add(section, 'p', 'note', note);
+        for (const row of rows)
+            if (at(row.result, 'substrate.validity.inside') === false)
+                add(section, 'p', 'note', `${row.name}: ${at(row.result, 'substrate.validity.outside')}.`);
         const caveats = new Map();
         for (const row of rows) {
             const caveat = at(row.result, 'energy.caveat');
@@ -740,6 +743,12 @@
         if (retries.length > most) add(parent, 'p', 'note', `${retries.length - most} more.`);
     };
 
+    const validityText = v => {
+        if (!v) return 'never compared with this cell\'s circuit (entrain characterize does it)';
+        if (!v.inside) return `${v.outside}`;
+        return `valid here: within 1 deg and 10 % of the circuit up to injection ${number(v.max_injection)}`;
+    };
+
     const factsOf = row => {
         const r = row.result;
         const s = r.substrate ?? {};
@@ -771,7 +780,7 @@
                     `${number(degrees(s.offset_rad), 'deg')} at drive 0.25, slope ${number(degrees(s.slope_rad), 'deg')} per unit of drive` +
                         (isNumber(s.calibration_residual_rad) ? `, residual ${number(degrees(s.calibration_residual_rad), 'deg')}` : '')
                 ],
-                ['power', `${engineering(s.power_per_oscillator_w, 'W')} per oscillator`]);
+                ['power', `${engineering(s.power_per_oscillator_w, 'W')} per oscillator`], ['phase model', validityText(s.validity)]);
             if (isNumber(at(r, 'energy.per_layer_j')))
                 cell.push(['energy per layer', `${engineering(at(r, 'energy.per_layer_j'), 'J')} per sequence`], [
                     'energy, gated',
@@ -930,6 +939,127 @@
         if (missing) add(box, 'p', 'note', sources.length > 0 ? `Left out: ${missing}.` : `Not known: ${missing}.`);
     };
 
+    // Points of phase model against circuit over injection times drive, one colour and marker per injection; circuits that did not settle are not shown.
+    const agreementChart = (parent, levels, value, options) => {
+        const datasets = levels.map((level, k) => ({
+                                        data: level.points.map(p => ({x: p.injection * p.drive, y: value(p), drive: p.drive}))
+                                                  .filter(p => isNumber(p.y)),
+                                        label: `injection ${number(level.injection)}`,
+                                        pointStyle: markers[k % markers.length],
+                                        pointRadius: 4.5,
+                                        borderWidth: 1.5,
+                                        borderColor: palette[k % palette.length],
+                                        backgroundColor: palette[k % palette.length] + '55'
+                                    }));
+        const [left, right] = wholeRange(levels.flatMap(level => level.points.map(p => p.injection * p.drive)), 1.3);
+        for (const limit of options.limits)
+            datasets.push(line([{x: left, y: limit}, {x: right, y: limit}], soft, {borderWidth: 1, borderDash: [4, 4], label: 'limit'}));
+        draw(parent, 360, {
+            type: 'scatter',
+            data: {datasets},
+            plugins: [texts(options.limits.map((limit, k) => ({x: left, y: limit, dx: 6, dy: k ? 10 : -10, text: options.labels[k]})))],
+            options: {
+                scales: {x: logAxis('injection \u00d7 drive r', left, right, plain), y: options.axis},
+                plugins: {
+                    tooltip: {
+                        callbacks: {
+                            label: t => `${t.dataset.label}${isNumber(t.raw.drive) ? `, r ${number(t.raw.drive)}` : ''}: ${options.format(t.parsed.y)}`
+                        }
+                    }
+                }
+            }
+        });
+    };
+
+    // Equilibria under square-ish anchors: with the interaction function of the cell's phase sensitivity, and as if anchors were sinusoids.
+    const squareChart = (parent, c, available) => {
+        const levels = available.map(l => ({...l, points: (c.agreement_square ?? []).filter(p => p.injection === l.injection)}));
+        const errors = levels.flatMap(l => l.points.flatMap(p => [p.phase_error_deg, p.sine_model_error_deg])).filter(isNumber).map(Math.abs);
+        if (!errors.length) return;
+        const section = add(parent, 'section', 'pair');
+        const range = wholeRange([...errors, 1], 1.6);
+        const axis = () => logAxis('|phase error| [deg]', Math.max(range[0], 1e-3), range[1], plain);
+        const panel = (title, key) => {
+            const box = add(section, 'div', '');
+            add(box, 'h3', '', title);
+            const shown = p => isNumber(p[key]) ? Math.max(Math.abs(p[key]), 1e-3) : null;
+            agreementChart(box, levels, shown, {limits: [1], labels: ['1 deg'], axis: axis(), format: y => number(y, 'deg')});
+        };
+        panel('Square-ish anchors, tanh(8 cos x): circuit minus model', 'phase_error_deg');
+        panel('The same minus a model of sinusoidal anchors', 'sine_model_error_deg');
+    };
+
+    const agreementSection = c => {
+        if (!Array.isArray(c.agreement)) return;
+        const levels = (c.agreement_by_injection ?? []).map(l => ({...l, points: c.agreement.filter(p => p.injection === l.injection)}));
+        const available = levels.filter(l => !l.not_available);
+        const v = c.validity ?? {};
+        const box = add(page, 'section', '');
+        add(box, 'h2', '', 'Phase model against circuit');
+        add(box, 'p', 'note',
+            `Fresh random networks of eight anchors, ${c.agreement.length} oscillators in all, through the circuit and through the phase model. ` +
+                (v.max_injection > 0 ? `Within 1 deg and 10 % up to injection ${number(v.max_injection)}: ` +
+                         `equilibrium ${number(v.phase_rms_deg, 'deg')} rms, settling time ${number(at(v, 'settling_ratio.median'), '', 4)} of the model's in the median.` :
+                                       'At no injection within 1 deg and 10 %.') +
+                ` The limit: ${v.limit ?? '-'}. 0.02 deg are what a circuit may still have to go when it counts as settled.` +
+                (at(v, 'square_anchors.oscillators') > 0 ? ` Square-ish anchors are predicted within ${number(at(v, 'square_anchors.phase_rms_deg'), 'deg')} rms` +
+                         ` (${number(at(v, 'square_anchors.sine_model_rms_deg'), 'deg')} without the interaction function).` :
+                                                           ''));
+        const legend = add(box, 'div', 'legend');
+        available.forEach(
+            (l, k) => add(legend, 'span', '', swatch(palette[k % palette.length], [], markers[k % markers.length]), `injection ${number(l.injection)}`));
+        const pair = add(page, 'section', 'pair');
+        const phase = add(pair, 'div', '');
+        add(phase, 'h3', '', 'Phase in equilibrium, circuit minus model');
+        const errors = available.flatMap(l => l.points.map(p => Math.abs(p.phase_error_deg ?? NaN)));
+        const [low, high] = wholeRange([...errors, 1], 1.6);
+        agreementChart(phase, available, p => isNumber(p.phase_error_deg) ? Math.max(Math.abs(p.phase_error_deg), low) : null, {
+            limits: [1],
+            labels: ['limit 1 deg'],
+            axis: logAxis('|phase error| [deg]', Math.max(low, 1e-4), high, plain),
+            format: y => number(y, 'deg')
+        });
+        const settling = add(pair, 'div', '');
+        add(settling, 'h3', '', 'Settling time, circuit over model');
+        const ratios = available.flatMap(l => l.points.map(p => p.settling_ratio)).filter(isNumber);
+        agreementChart(settling, available, p => p.settling_ratio, {
+            limits: [1.1, 0.9],
+            labels: ['+10 %', '\u221210 %'],
+            axis: {
+                min: Math.min(0.85, ...ratios.map(r => r - 0.02)),
+                max: Math.max(1.15, ...ratios.map(r => r + 0.02)),
+                title: {display: true, text: 'ratio', color: ink},
+                grid: {color: rule, borderColor: soft},
+                ticks: {includeBounds: false}
+            },
+            format: y => number(y, '', 4)
+        });
+        squareChart(page, c, available);
+        const text = x => element('td', '', x);
+        const range = l => {  // the widest range of neighbouring drives that agree
+            let widest = null;
+            let now = null;
+            for (const d of l.drives ?? []) {
+                now = d.inside ? {low: now ? now.low : d.low, high: d.high} : null;
+                if (now && (!widest || now.high / now.low > widest.high / widest.low)) widest = now;
+            }
+            return widest ? `r ${number(widest.low, '', 2)} to ${number(widest.high)}` : 'none';
+        };
+        const closing = add(page, 'section', '');
+        closing.append(table(
+            '',
+            ['injection', 'K/\u03c9\u2080', 'phase, rms [deg]', 'phase, max [deg]', 'settling ratio, median', '5 % to 95 %', 'lock range ratio', 'square anchors, rms [deg]', 'valid for'].map(
+                name => element('th', '', name)),
+            available.map(l => [
+                text(number(l.injection)), text(number(l.coupling_rate_over_w0)), text(number(l.phase_rms_deg)), text(number(l.phase_max_deg)),
+                text(number(at(l, 'settling_ratio.median'), '', 4)),
+                text(`${number(at(l, 'settling_ratio.p5'), '', 4)} to ${number(at(l, 'settling_ratio.p95'), '', 4)}`), text(number(l.lock_range_ratio, '', 4)),
+                text(number(at(l, 'square_anchors.phase_rms_deg'))),
+                text(range(l))
+            ])));
+        for (const l of levels.filter(level => level.not_available)) add(closing, 'p', 'note', `Injection ${number(l.injection)} is not available: ${l.not_available}`);
+    };
+
     const characterization = () => {
         const c = data.cell;
         const s = c.substrate ?? {};
@@ -938,7 +1068,7 @@
         const rate = at(c, 'coupling_rate_rad_per_s.lock_range');
         const offset = degrees(c.offset_rad);
         const slope = degrees(c.slope_rad);
-        const residual = at(c, 'validity.max_phase_error_deg');
+        const residual = degrees(c.calibration_residual_rad);
         add(page, 'p', 'verdict',
             `The ${s.kind ?? '-'} cell ${s.cell ?? '-'} (${s.corner ?? '-'} corner) runs at ${engineering(c.frequency_hz, 'Hz', 4)} on ` +
                 `${engineering(c.power_w, 'W')} and, at injection ${number(s.injection)}, locks from ${engineering(low, 'Hz', 5)} to ${
@@ -1058,6 +1188,7 @@
         }
         sensitivity(c);
         diffusion(c);
+        agreementSection(c);
         const last = add(page, 'section', '');
         add(last, 'h2', '', 'Provenance');
         last.append(facts([[

@@ -34,6 +34,10 @@ std::string summary_table(const Json& r) {
         row("calibration", fmt::format("K {}, offset {:.3g} deg, slope {:.3g} deg", engineering(substrate["coupling_rate_rad_per_s"], "rad/s"),
                                        degrees(substrate["offset_rad"].get<double>()), degrees(substrate["slope_rad"].get<double>())));
     }
+    if (const Json& validity = substrate["validity"]; validity.is_object())
+        row("phase model", validity["inside"].get<bool>() ? fmt::format("valid here: compared with circuits within 1 deg and 10 % up to injection {}",
+                                                                        number(validity["max_injection"]))
+                                                          : validity["outside"].get<std::string>());
     const auto error_row = [&](std::string_view name, const Json& e) {
         row(name, fmt::format("phase rms {} max {}; attention max {} (x T {}), top-1 {}; n {} of {}", number(e["phase_rms_deg"], " deg"),
                               number(e["phase_max_deg"], " deg"), number(e["attention_max_abs"]), number(e["attention_max_abs_times_tokens"]),

@@ -45,5 +45,7 @@ struct CalibrationOptions {
 /// Everything the numbers of calibrate() depend on, as one text: substrate, options, simulator version and the version of this procedure.
 [[nodiscard]] std::string calibration_key_text(const substrates::Substrate& substrate, const engines::Engine& circuit_engine,
                                                const CalibrationOptions& options);
+/// The same for the text `cell`, which stands for the substrate.
+[[nodiscard]] std::string calibration_key_text(const std::string& cell, const engines::Engine& circuit_engine, const CalibrationOptions& options);
 
 }  // namespace entrain::study

@@ -149,9 +149,12 @@ std::optional<std::filesystem::path> cache_folder() {
     return std::nullopt;
 }
 
+std::string calibration_key_text(const std::string& cell, const engines::Engine& circuit_engine, const CalibrationOptions& options) {
+    return fmt::format("{}\nsimulator {}\npoints_per_period {}\n{}", procedure, circuit_engine.simulator_version(), options.points_per_period, cell);
+}
+
 std::string calibration_key_text(const substrates::Substrate& substrate, const engines::Engine& circuit_engine, const CalibrationOptions& options) {
-    return fmt::format("{}\nsimulator {}\npoints_per_period {}\n{}", procedure, circuit_engine.simulator_version(), options.points_per_period,
-                       substrate.calibration_key());
+    return calibration_key_text(substrate.calibration_key(), circuit_engine, options);
 }
 
 Calibration cached_calibration(const std::string& key_text, const std::optional<std::filesystem::path>& folder,

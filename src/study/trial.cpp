@@ -191,6 +191,8 @@ TrialRecord run_trial(const TrialInput& input) {
 
     record.free = instance.network.free;
     record.drive_ratio = instance.drive_ratio;
+    if (instance.calibration.validity)
+        record.place = problem::place_of(*instance.calibration.validity, input.substrate.injection(), instance.drive.rowwise().norm());
     record.couplings = instance.network.couplings.size();
     const double reader_window = instance.calibration.dimensionless ? 0.0 : 1.0 / instance.calibration.frequency_at_step_hz;  // I/Q over one period
     record.latency = record.read_time + reader_window;  // phases are preset: starting takes no time

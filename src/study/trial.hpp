@@ -56,6 +56,7 @@ struct TrialRecord {
     std::vector<network::TokenId> free;       ///< [N] in the order of `readings`
     std::vector<readout::Reading> readings;   ///< [N] at equilibrium
     Eigen::VectorXd drive_ratio;              ///< [N]
+    std::optional<problem::Place> place;      ///< against the validity of the cell's phase model; nothing if that is not known
     Eigen::VectorXd predicted_settling_time;  ///< [N] [s] closed form from the actual start to the tolerance
     double read_time = 0.0;                   ///< [s]; NaN if nothing settled
     double latency = 0.0;                     ///< [s] start + read time + reader window

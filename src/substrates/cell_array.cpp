@@ -114,10 +114,14 @@ void CellArray::configure(const Corner& corner) {
                                      *design_.largest_injection, design_.largest_injection_doc, injection_ ? "injection" : "coupling_rate")};
 }
 
-std::string CellArray::calibration_key() const {
+std::string CellArray::calibration_key() const { return key_with(fmt::format("{}", full_scale_)); }
+
+std::string CellArray::cell_key() const { return key_with("any"); }
+
+std::string CellArray::key_with(const std::string& injection) const {
     const problem::Integration& rule = design_.integration;
     std::string key = fmt::format("substrate={}\ncell={}\nresistive={}\ninjection={}\nsupply_v={}\nmethod={} {} {} {}\nscale={} {}\n",
-                                  technology_.name, cell_, summing_ == problem::Summing::resistive, full_scale_, design_.interface.supply_v,
+                                  technology_.name, cell_, summing_ == problem::Summing::resistive, injection, design_.interface.supply_v,
                                   rule.method, rule.reltol, rule.abstol, rule.vntol, design_.volt_scale, design_.ampere_scale);
     for (const std::vector<problem::Parameter>& list : {design_.parameters, design_.deviated(0.0)})
         for (const problem::Parameter& p : list) key += fmt::format("{}={}\n", p.name, p.value);

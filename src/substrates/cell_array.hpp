@@ -91,6 +91,7 @@ class CellArray : public Substrate {
     void configure(const Corner& corner) override;
     [[nodiscard]] bool supports(problem::Fidelity) const override { return true; }
     [[nodiscard]] std::string calibration_key() const override;
+    [[nodiscard]] std::string cell_key() const override;
     [[nodiscard]] Estimate estimate() const override;
     [[nodiscard]] double reference_current(double amplitude, double frequency_hz) const override;
     [[nodiscard]] bool presets_start() const override { return design_.start || !design_.interface.states.empty(); }
@@ -114,6 +115,7 @@ class CellArray : public Substrate {
     [[nodiscard]] problem::CircuitProblem circuit(const problem::Calibration& calibration, double reference_hz, int points_per_period) const;
     /// An oscillator started at `phase`, running `deviation` (df/f) fast, driven by `drive` (fraction of full scale).
     [[nodiscard]] problem::Cell oscillator(double phase, double deviation, std::complex<double> drive, const problem::Calibration& calibration) const;
+    [[nodiscard]] std::string key_with(const std::string& injection) const;
     /// [A] full-scale current.
     [[nodiscard]] double full_scale_current(const problem::Calibration& calibration) const;
     [[nodiscard]] double amplitude(const problem::Calibration& calibration) const;  ///< [V] measured, else estimated

@@ -138,6 +138,8 @@ class Substrate {
     /// Everything the calibration depends on but the engine's options: options, parameters, cell text, as one canonical text. "" for ideal (nothing
     /// to measure).
     [[nodiscard]] virtual std::string calibration_key() const { return ""; }
+    /// The same without the injection: what all injections of a cell have in common.
+    [[nodiscard]] virtual std::string cell_key() const { return ""; }
     [[nodiscard]] virtual Estimate estimate() const { return {}; }
     /// Whether cells can be started at any phase of their limit cycle; if not, circuits warm up first (CircuitProblem::warm_up_periods).
     [[nodiscard]] virtual bool presets_start() const { return true; }

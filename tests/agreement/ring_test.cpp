@@ -43,7 +43,7 @@ io::Json characterized(const std::string& substrate) {
     const TemporaryFolder folder;
     const std::string config = folder.write("e.yaml", "version: 1\nsubstrate: " + substrate + "\nengine: {kind: ngspice}\n");
     const std::filesystem::path out = folder.path() / "out";
-    const ProgramResult ran = test::entrain({"characterize", config, "--out", out.string(), "--quiet"});
+    const ProgramResult ran = test::entrain({"characterize", config, "--no-agreement", "--out", out.string(), "--quiet"});
     EXPECT_EQ(ran.status, 0) << ran.err;
     return io::read_json(out / "characterization.json");
 }

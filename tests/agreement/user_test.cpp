@@ -14,7 +14,7 @@ using namespace entrain::test;
 io::Json characterization(const std::string& yaml) {
     const TemporaryFolder folder;
     const std::filesystem::path out = folder.path() / "out";
-    const ProgramResult ran = test::entrain({"characterize", folder.write("c.yaml", yaml), "--out", out.string(), "--quiet"});
+    const ProgramResult ran = test::entrain({"characterize", folder.write("c.yaml", yaml), "--no-agreement", "--out", out.string(), "--quiet"});
     EXPECT_EQ(ran.status, 0) << ran.err;
     return ran.status == 0 ? io::read_json(out / "characterization.json") : io::Json{};
 }

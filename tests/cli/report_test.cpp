@@ -80,10 +80,11 @@ class Report : public testing::Test {
         if (std::string{CHROMIUM}.ends_with("-NOTFOUND")) GTEST_SKIP() << "there is no chromium (tools/install-deps installs it)";
     }
     /// The page a command leaves behind.
-    static std::string page_of(const std::string& command, const std::vector<std::string>& settings) {
+    static std::string page_of(const std::string& command, const std::vector<std::string>& settings, const std::vector<std::string>& flags = {}) {
         const TemporaryFolder folder;
         const std::string out = (folder.path() / "out").string();
         std::vector<std::string> arguments = {command, source_file("configs/lc.yaml"), "--out", out, "--quiet"};
+        arguments.insert(arguments.end(), flags.begin(), flags.end());
         for (const std::string& s : settings) {
             arguments.push_back("--set");
             arguments.push_back(s);
@@ -126,7 +127,17 @@ TEST_F(Report, OfADimensionlessRunDrawsWithoutJoules) {
     expect_drawn(open_in_browser(page, count_canvases), "results", 6);
 }
 
-TEST_F(Report, OfACharacterizationDraws) { expect_drawn(open_in_browser(page_of("characterize", {}), count_canvases), "characterization", 4); }
+TEST_F(Report, OfACharacterizationDraws) {
+    expect_drawn(open_in_browser(page_of("characterize", {}, {"--no-agreement"}), count_canvases), "characterization", 4);
+}
+
+TEST_F(Report, OfAnAgreementDrawsItsPoints) {
+    const std::string page = page_of("characterize", {"substrate.kind=josephson"});
+    const io::Json cell = data_of(page)["cell"];
+    EXPECT_GE(cell["agreement"].size(), 16U);
+    EXPECT_TRUE(cell["validity"]["max_phase_error_deg"].is_number());
+    expect_drawn(open_in_browser(page, count_canvases), "characterization", 6);
+}
 
 TEST_F(Report, OfNineResultsShowsEveryRowAndNoMarkupOfTheirTexts) {
     const io::Json physical = data_of(page_of("run", {"engine.kind=phase"}))["rows"][0];
