@@ -230,8 +230,7 @@ class Replay {
 
     /// Step k, with the polynomial through the nodes around it; k ascends from call to call.
     Cell step(std::size_t k) {
-        // Outwards from the step, but not into steps that are much shorter: polynomials through nodes that lie close together magnify what they are
-        // off.
+        // Outwards from the step, but not into steps that are much shorter: nodes that lie close together magnify their errors.
         const double least = least_neighbour * (node(k + 1).time - node(k).time);
         std::size_t first = k;
         std::size_t last = k + 1;

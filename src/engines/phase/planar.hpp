@@ -23,8 +23,7 @@ struct DelayedEntry {
     double delay = 0.0;  ///< [s]
 };
 
-/// What acts on the phases through one harmonic m: the pull sum_j w_ij e^(i m theta_j) + drive_i turns theta_i by its component across e^(i m
-/// theta_i).
+/// What acts on the phases through one harmonic m: the pull drive_i + sum_j w_ij e^(i m theta_j), of which the part across e^(i m theta_i) turns it.
 struct Harmonic {
     int order = 1;
     Phasors drive;                        ///< [1/s] of all anchors
@@ -33,8 +32,8 @@ struct Harmonic {
 };
 
 /// Phases in the plane,
-///     dtheta_i/dt = detuning_i + Im(H_i) (1 + s_i)/(1 + s_i cos(arg H_i)),  H_i = sum over harmonics of (drive_i + sum_j w_ij e^(i m theta_j)) e^(-i
-///     m theta_i).
+///     dtheta_i/dt = detuning_i + Im(H_i) (1 + s_i)/(1 + s_i cos(arg H_i)),
+///     H_i = sum over harmonics m of (drive_i + sum_j w_ij e^(i m theta_j)) e^(-i m theta_i),   s the softening.
 class Planar final : public Dynamics {
  public:
     /// `harmonics` in ascending order; softening in [0, 1), empty = 0.
