@@ -331,9 +331,10 @@ Configuration read_configuration(const std::filesystem::path& file, config::Node
             "the states of this cell cannot be preset, so that cells start with clocks of their own, and anchors of a full crossbar have one clock "
             "for all (expected engine.crossbar: reduced)";
     else if (scope == Scope::whole && c.nonidealities.temperature.value() > 0.0 && c.engine_plugin &&
-             c.engine_plugin->fidelity() != problem::Fidelity::circuit)
+             c.engine_plugin->fidelity() == problem::Fidelity::exact)
         c.unsupported = fmt::format(
-            "{} does not simulate thermal noise (expected an engine that simulates circuits, or nonidealities.temperature: 0 K)", c.engine);
+            "{} has no closed form with thermal noise (expected an engine that simulates circuits or phases, or nonidealities.temperature: 0 K)",
+            c.engine);
     if (c.nonidealities.temperature.value() > 0.0 && c.compare.equal == Configuration::Compare::Equal::error)
         diagnostics.add(c.places.at("nonidealities.temperature"),
                         "nonidealities.temperature: compare.equal: error does not predict thermal noise (expected 0 K, or compare.equal: none)");

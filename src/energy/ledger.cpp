@@ -46,7 +46,7 @@ Ledger ledger(const problem::Instance& instance, const problem::Solution& soluti
     ledger.break_even_per_pair = {break_even_macs * digital.mac_fp32.value, break_even_macs * digital.mac_int8.value};
     if (instance.calibration.dimensionless) return ledger;
     ledger.caveat = model.caveat;
-    if (instance.noise_density == 0.0 && !model.noiseless_caveat.empty())
+    if (!instance.noisy() && !model.noiseless_caveat.empty())
         ledger.caveat = model.noiseless_caveat + (model.caveat.empty() ? "" : "; " + model.caveat);
 
     const Index n = instance.network.size();

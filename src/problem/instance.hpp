@@ -19,9 +19,12 @@ struct Instance {
     Eigen::VectorXd detuning;       ///< [N] [rad/s] of the as-built cell from the calibrated one (ideal: dimensionless)
     Eigen::VectorXd deviation;      ///< [N] relative frequency deviation df/f of the as-built cell; 0 without disorder
     Eigen::VectorXd
-        nominal_raw_shift;       ///< [N] [rad] raw phase error the calibrated cell has at its drive: offset + slope (|drive| - 0.25); 0 for ideal
-    double noise_density = 0.0;  ///< [A^2/Hz] of each cell's white current noise, 0 = none
+        nominal_raw_shift;         ///< [N] [rad] raw phase error the calibrated cell has at its drive: offset + slope (|drive| - 0.25); 0 for ideal
+    double noise_density = 0.0;    ///< [A^2/Hz] of each cell's white current noise, 0 = none
+    double phase_diffusion = 0.0;  ///< [rad^2/s] of the free cell's phase by all noise that is known of it, 0 = none
     std::vector<std::uint64_t> noise_seed;  ///< [N] with noise: of each cell's random stream
+
+    [[nodiscard]] bool noisy() const { return noise_density > 0.0 || phase_diffusion > 0.0; }
 };
 
 }  // namespace entrain::problem

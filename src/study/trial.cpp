@@ -50,7 +50,7 @@ problem::SettlingRule settling_rule(const problem::Instance& instance, const Rea
     rule.tolerance = readout.settle_tolerance;
     const Index n = instance.drive.rows();
     rule.rate = instance.coupling_rate.cwiseProduct(instance.drive.rowwise().norm());
-    rule.noisy = instance.noise_density > 0.0;
+    rule.noisy = instance.noisy();
     if (instance.calibration.dimensionless) {
         rule.max_time = VectorXd::Constant(n, std::numeric_limits<double>::infinity());
     } else if (readout.max_periods) {

@@ -254,10 +254,11 @@ problem::Instance CellArray::map(const network::OscillatorNetwork& network, cons
     problem::Instance instance = map_without_disorder(network, calibration, mapping);
     const double w = angular(Hertz{calibration.frequency_at_step_hz}).value();  ///< [rad/s] of a cell without deviation, and of the anchors
     if (const double temperature = nonidealities.temperature.value(); temperature > 0.0) {
-        if (!design_.noise_density)
-            throw ModelError{
-                fmt::format("{}: thermal noise of cell {} is not modelled. Use nonidealities.temperature: 0 K.", technology_.name, cell_)};
-        instance.noise_density = design_.noise_density(temperature);
+        if (design_.noise_density) instance.noise_density = design_.noise_density(temperature);
+        for (const problem::NoiseShare& share : calibration.noise) instance.phase_diffusion += share.diffusion_per_kelvin * temperature;
+        if (!instance.noisy())
+            throw ModelError{fmt::format("{}: thermal noise of cell {} is not known ({}). Use nonidealities.temperature: 0 K.", technology_.name,
+                                         cell_, calibration.noise_missing)};
     }
     for (Eigen::Index i = 0; i < instance.deviation.size(); ++i) {
         const network::TokenId& id = network.free[static_cast<std::size_t>(i)];
@@ -274,7 +275,7 @@ problem::Instance CellArray::map(const network::OscillatorNetwork& network, cons
         }
         instance.deviation(i) = deviation;
         instance.detuning(i) = w * deviation;
-        if (instance.noise_density > 0.0) instance.noise_seed.push_back(streams.bits(Stream::circuit_noise, number));
+        if (instance.noisy()) instance.noise_seed.push_back(streams.bits(Stream::circuit_noise, number));
     }
     return instance;
 }
@@ -301,18 +302,22 @@ problem::Waveform CellArray::anchor_waveform(const problem::Calibration& calibra
 }
 
 problem::Problem CellArray::problem(const problem::Instance& instance, problem::Fidelity fidelity, const ProblemOptions& options) const {
-    if (fidelity != problem::Fidelity::circuit && instance.noise_density > 0.0)
-        throw ModelError{fmt::format("{}: thermal noise is simulated by engine ngspice only. Use nonidealities.temperature: 0 K with the others.",
-                                     technology_.name)};
+    const auto without_noise = [&](std::string_view engine) {
+        return ModelError{
+            fmt::format("{}: thermal noise of cell {} is not in the model of engine {}. Use nonidealities.temperature: 0 K or another engine.",
+                        technology_.name, cell_, engine)};
+    };
     const problem::Waveform waveform = anchor_waveform(instance.calibration, options.points_per_period);
     const bool sinusoidal = waveform.size() == 1;
     if (fidelity == problem::Fidelity::exact) {
+        if (instance.noisy()) throw without_noise("exact");
         if (!sinusoidal)
             throw ModelError{fmt::format(
                 "{}: there is a closed form for sinusoidal anchors only. Use engine phase or ngspice, or anchor_waveform: sine.", technology_.name)};
         return exact_problem(instance, options.rule);
     }
     if (fidelity == problem::Fidelity::phase) {
+        if (instance.noisy() && instance.phase_diffusion == 0.0) throw without_noise("phase");
         problem::PhaseProblem phases = phase_problem(instance, options.rule);
         if (sinusoidal) return phases;
         if (instance.calibration.ppv.harmonics.empty())
@@ -322,6 +327,7 @@ problem::Problem CellArray::problem(const problem::Instance& instance, problem::
         return problem::with_anchor_waveform(std::move(phases), {instance.calibration.ppv, waveform, full_scale_current(instance.calibration)});
     }
 
+    if (instance.noisy() && instance.noise_density == 0.0) throw without_noise("ngspice");
     const network::OscillatorNetwork& network = instance.network;
     problem::CircuitProblem circuit = this->circuit(instance.calibration, instance.calibration.frequency_at_step_hz, options.points_per_period);
     if (std::isfinite(instance.calibration.frequency_at_half_step_hz)) circuit.half_step_hz = instance.calibration.frequency_at_half_step_hz;

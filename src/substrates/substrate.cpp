@@ -49,7 +49,9 @@ problem::ExactProblem exact_problem(const problem::Instance& instance, const pro
 problem::PhaseProblem phase_problem(const problem::Instance& instance, const problem::SettlingRule& rule) {
     Eigen::VectorXd softening(instance.network.size());
     for (Eigen::Index i = 0; i < softening.size(); ++i) softening(i) = problem::softening_at(instance.calibration, instance.drive.row(i).norm());
-    return {instance.network, instance.coupling_rate, softening, instance.detuning, instance.nominal_raw_shift, {}, {}, rule};
+    Eigen::VectorXd diffusion;
+    if (instance.phase_diffusion > 0.0) diffusion = Eigen::VectorXd::Constant(instance.network.size(), instance.phase_diffusion);
+    return {instance.network, instance.coupling_rate, softening, instance.detuning, instance.nominal_raw_shift, diffusion, instance.noise_seed, rule};
 }
 
 }  // namespace entrain::substrates

@@ -154,6 +154,20 @@ std::unique_ptr<Dynamics> Partition::sphere(std::span<const std::uint32_t> membe
     return std::make_unique<Sphere>(states, std::move(drive), std::move(edges));
 }
 
+std::optional<Lone> Partition::lone(std::size_t component) const {
+    const network::OscillatorNetwork& net = problem_.network;
+    const auto members = oscillators(component);
+    if (members.size() != 1 || net.dimension != 2) return std::nullopt;
+    const std::uint32_t i = members.front();
+    std::complex<double> pull;
+    for (const Coupling& c : couplings_to(i)) {
+        if (c.kind != Coupling::From::anchor || c.harmonic != 1) return std::nullopt;
+        pull += c.weight * turned_by(-c.phase_lag) * std::complex<double>{net.anchors(c.from, 0), net.anchors(c.from, 1)};
+    }
+    return Lone{problem_.coupling_rate(i) * turned_by(problem_.raw_shift(i)) * pull, problem_.detuning(i),
+                problem_.softening.size() > 0 ? problem_.softening(i) : 0.0, std::atan2(net.start(i, 1), net.start(i, 0))};
+}
+
 std::size_t Partition::free_couplings(std::size_t component) const {
     std::size_t sum = 0;
     for (const std::uint32_t i : oscillators(component))

@@ -1,7 +1,9 @@
 #pragma once
+#include <complex>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -10,6 +12,14 @@
 #include "problem/problem.hpp"
 
 namespace entrain::engines::phase {
+
+/// An oscillator under a constant pull, dtheta/dt = detuning + |pull| sin(arg pull - theta), softened as in PhaseProblem.
+struct Lone {
+    std::complex<double> pull;  ///< [1/s]
+    double detuning = 0.0;      ///< [1/s]
+    double softening = 0.0;
+    double start = 0.0;  ///< [rad]
+};
 
 /// The connected components of the graph of couplings between free oscillators, in the order of their first oscillators. Anchors do not connect: they
 /// are constant. Refers to the problem, which must outlive it.
@@ -33,6 +43,9 @@ class Partition {
     /// A delay, in units of 1/W, is so many 1/K_i of the oscillator that it acts on; anchors have been what they are for ever and know none. Built
     /// when asked for, so that a matrix exists no longer than its component is being solved; threads may ask at the same time.
     [[nodiscard]] std::unique_ptr<Dynamics> dynamics(std::size_t component) const;
+
+    /// A component of one oscillator that only anchors act on, and only through harmonic 1, if it is one (d = 2).
+    [[nodiscard]] std::optional<Lone> lone(std::size_t component) const;
 
     [[nodiscard]] std::size_t free_couplings(std::size_t component) const;  ///< between its oscillators
 

@@ -7,11 +7,13 @@
 #include <ctime>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <thread>
 #include <variant>
 
+#include "closed_form/approach.hpp"
 #include "core/error.hpp"
 #include "engines/phase/dynamics.hpp"
 #include "engines/phase/integration.hpp"
@@ -21,6 +23,7 @@
 namespace entrain::engines::phase {
 namespace {
 
+using closed_form::Approach;
 using problem::PhaseProblem;
 using problem::Stop;
 
@@ -32,6 +35,7 @@ constexpr double past_limit = 4.0;                 // who settles just in time s
 constexpr double samples_in_all = 4e6;             // 100 MB of trajectories
 constexpr double most_samples = 2000.0;
 constexpr double fewest_samples = 50.0;
+constexpr double samples_of_approach = 100.0;    // in closed form, see closed_form::Approach
 constexpr std::size_t path_bytes = 256'000'000;  // of integrated runs that are kept, all threads together
 constexpr double drift_window = 0.05;            // [stop time] for the drift of an oscillator that is still moving
 
@@ -107,9 +111,10 @@ problem::OscillatorSolution solution_of(NoisyOscillator&& one) {
 class PhaseEngine final : public Engine {
  public:
     void describe(FieldVisitor& visitor) override {
-        visitor.choice(
-            "method", method_, {{"auto", Method::automatic}, {"dopri5", Method::dopri5}, {"fehlberg78", Method::fehlberg78}},
-            "integration method; auto is the faster one at the tolerance. Delays are integrated with a fixed step of order 4 whatever it is");
+        visitor.choice("method", method_, {{"auto", Method::automatic}, {"dopri5", Method::dopri5}, {"fehlberg78", Method::fehlberg78}},
+                       "integration method; auto is the faster one at the tolerance, and a closed form for oscillators that only sinusoidal anchors "
+                       "act on. Delays are "
+                       "integrated with a fixed step of order 4 whatever it is");
         visitor.number("tolerance", tolerance_, {1e-12, 1e-4}, "local error of an integration step [rad]");
         visitor.choice("noise_method", noise_scheme_, {{"heun", NoiseScheme::heun}, {"euler_maruyama", NoiseScheme::euler_maruyama}},
                        "integration method of oscillators with phase noise");
@@ -118,6 +123,7 @@ class PhaseEngine final : public Engine {
     [[nodiscard]] problem::Fidelity fidelity() const override { return problem::Fidelity::phase; }
 
     [[nodiscard]] problem::Solution solve(const problem::Problem& any, const RunOptions& run) const override {
+        const double began = cpu_seconds();
         const PhaseProblem& problem = phase_problem(any);
         const Partition parts{problem};
         const double numbers = static_cast<double>(problem.network.size()) * (problem.network.dimension == 2 ? 1.0 : problem.network.dimension);
@@ -141,16 +147,21 @@ class PhaseEngine final : public Engine {
                     run.progress.report("phase model", static_cast<double>(finished) / static_cast<double>(parts.size()));
             }
         };
+        std::atomic<double> elsewhere{0.0};  ///< [s] of the other threads
         {
             std::vector<std::jthread> others;
-            for (std::size_t k = 1; k < threads; ++k) others.emplace_back(work);
+            for (std::size_t k = 1; k < threads; ++k)
+                others.emplace_back([&] {
+                    work();
+                    elsewhere += cpu_seconds();
+                });
             work();
         }
+        solution.cost.cpu_s = cpu_seconds() - began + elsewhere;
 
         // In the order of the components, whichever thread solved them.
         for (std::size_t k = 0; k < parts.size(); ++k) {
             if (done[k].error) std::rethrow_exception(done[k].error);
-            solution.cost.cpu_s += done[k].cpu_s;
             solution.cost.points += static_cast<double>(done[k].evaluations);
             if (!done[k].category.empty()) {
                 const auto members = parts.oscillators(k);
@@ -200,7 +211,6 @@ class PhaseEngine final : public Engine {
     /// What a thread hands back about one component besides its oscillators.
     struct Part {
         std::size_t evaluations = 0;
-        double cpu_s = 0.0;
         std::string category;  ///< of a failure
         std::string message;
         std::exception_ptr error;
@@ -209,7 +219,6 @@ class PhaseEngine final : public Engine {
     using Solutions = std::vector<problem::OscillatorSolution>;
 
     [[nodiscard]] Part solve_part(const Task& task, std::size_t component, Solutions& oscillators) const {
-        const double began = cpu_seconds();
         Part part;
         try {
             part = solved(task, component, oscillators);
@@ -221,7 +230,6 @@ class PhaseEngine final : public Engine {
         } catch (...) {
             part.error = std::current_exception();
         }
-        part.cpu_s = cpu_seconds() - began;
         return part;
     }
 
@@ -230,7 +238,40 @@ class PhaseEngine final : public Engine {
         const auto members = task.parts.oscillators(component);
         const auto jitters = [&](std::uint32_t i) { return task.problem.diffusion(i) > 0.0; };
         if (task.problem.diffusion.size() > 0 && std::any_of(members.begin(), members.end(), jitters)) return jittered(task, component, oscillators);
+        if (method_ == Method::automatic)
+            if (const std::optional<Lone> lone = task.parts.lone(component)) {
+                const double start = wrap(lone->start - std::arg(lone->pull));
+                if (const auto approach = Approach::from(std::abs(lone->pull), lone->softening, lone->detuning, start))
+                    return approached(task, members.front(), *approach, lone->start - start, oscillators[members.front()]);
+            }
         return integrated(task, component, oscillators);
+    }
+
+    /// `zero` [rad] is the phase from which the approach counts its angles.
+    static Part approached(const Task& task, std::uint32_t oscillator, const Approach& approach, double zero, problem::OscillatorSolution& result) {
+        const problem::SettlingRule& rule = task.problem.rule;
+        const double limit = std::min(rule.max_time(oscillator), horizon(task.problem, task.parts, oscillator));
+        const bool settles = approach.time_to_within(rule.remaining.value()) <= limit;
+        result.stop = settles ? Stop::settled : Stop::time_limit;
+        result.stop_time = std::min(limit, approach.time_to_within(stationary_angle));
+        if (settles) {
+            result.settling_time = approach.time_to_within(rule.tolerance.value());
+            result.phase = zero + approach.limit();
+        } else {
+            const double angle = approach.angle(result.stop_time);
+            const double window = drift_window * result.stop_time;
+            if (window > 0.0) result.frequency_difference = (angle - approach.angle(result.stop_time - window)) / window;
+            result.phase = zero + angle;
+        }
+        result.state = Eigen::Vector2d{std::cos(result.phase), std::sin(result.phase)};
+        result.trajectory.reserve(static_cast<std::size_t>(samples_of_approach));
+        approach.follow(result.stop_time, [&](double time, double angle) {
+            const double phase = zero + angle;
+            result.trajectory.append(time, {&phase, 1});
+        });
+        Part part;
+        part.evaluations = result.trajectory.size();
+        return part;
     }
 
     static Part interrupted(Part part) {

@@ -56,10 +56,32 @@ PhaseProblem adler(double start, double anchor, double rate, double detuning = 0
     return problem;
 }
 
+/// Sets options of an engine.
+class Set final : public FieldVisitor {
+ public:
+    Set(std::string method, double tolerance) : method_{std::move(method)}, tolerance_{tolerance} {}
+    void visit(const Field& field) override {
+        if (field.name == "method") EXPECT_EQ(std::get<WordField>(field.value).assign(method_), "");
+        if (field.name == "tolerance") *std::get<NumberField>(field.value).value = tolerance_;
+    }
+
+ private:
+    std::string method_;
+    double tolerance_;
+};
+
+std::unique_ptr<Engine> engine_with(const std::string& method, double tolerance = 1e-9) {
+    auto engine = create();
+    Set set{method, tolerance};
+    engine->describe(set);
+    return engine;
+}
+
+/// Integrated, single oscillators too.
 problem::Solution solve(const PhaseProblem& problem, int jobs = 1) {
     RunOptions run;
     run.jobs = jobs;
-    return create()->solve(problem, run);
+    return engine_with("dopri5")->solve(problem, run);
 }
 
 double apart(double a, double b) { return std::abs(wrap(a - b)); }
@@ -502,20 +524,31 @@ TEST(Limits, DegenerateDriveRunsOutOfTimeOnTheIdealArray) {
     EXPECT_EQ(solve(problem).oscillators.at(0).stop, Stop::time_limit);
 }
 
+TEST(ClosedForm, IsWhatIntegrationFinds) {
+    const RandomStreams random{5};
+    int locked = 0;
+    for (std::uint64_t k = 0; k < 60; ++k) {
+        const auto u = [&](std::uint64_t part) { return random.uniform(Stream::bench, 8 * k + part); };
+        PhaseProblem problem = softened(6.28 * u(0), 0.5 + u(1), k % 2 == 0 ? 0.0 : 0.8 * u(2), k % 3 == 0 ? 0.0 : 1.5 * (u(3) - 0.5));
+        problem.raw_shift(0) = u(4) - 0.5;
+        if (k % 5 == 0) problem.rule.max_time(0) = 4.0;
+        const auto closed = engine_with("auto")->solve(problem, RunOptions{}).oscillators.at(0);
+        const auto integrated = solve(problem).oscillators.at(0);
+        ASSERT_EQ(closed.stop, integrated.stop) << k;
+        if (closed.stop == Stop::unlocked) continue;
+        ++locked;
+        // The integrator's tolerance is 1e-9 a step, and it stops 1e-8 rad before the end.
+        EXPECT_NEAR(closed.phase, integrated.phase, 5e-8) << k;
+        EXPECT_NEAR(closed.settling_time.value_or(-1.0), integrated.settling_time.value_or(-1.0), 2e-6) << k;
+        EXPECT_NEAR(closed.frequency_difference, integrated.frequency_difference, 1e-5) << k;
+        for (const double time : {0.3, 1.0, 3.0}) EXPECT_NEAR(closed.trajectory.phase_at(time), integrated.trajectory.phase_at(time), 2e-5) << k;
+    }
+    EXPECT_GT(locked, 40);
+}
+
 TEST(Tolerance, OfAnyAllowedSizeEndsTheRun) {
     for (const double tolerance : {1e-4, 1e-6, 1e-12}) {
-        class Set final : public FieldVisitor {
-         public:
-            explicit Set(double value) : value_{value} {}
-            void visit(const Field& field) override {
-                if (field.name == "tolerance") *std::get<NumberField>(field.value).value = value_;
-            }
-
-         private:
-            double value_;
-        } set{tolerance};
-        const auto engine = create();
-        engine->describe(set);
+        const auto engine = engine_with("dopri5", tolerance);
         const auto single = engine->solve(adler(2.5, 0.0, 1.0), RunOptions{}).oscillators.at(0);
         EXPECT_EQ(single.stop, Stop::settled);
         EXPECT_NEAR(single.phase, 0.0, std::max(2e-8, 20.0 * tolerance));
