@@ -42,19 +42,22 @@ Schedule schedule_of(const Bench& bench, const Calibration& c) {
     return s;
 }
 
-/// Mean phase [rad] over the periods before the last ones.
+/// Mean phase [rad] over the periods before the last ones; in a run so long that its trajectory has no sample there, the last one before.
 double earlier_phase(const OscillatorSolution& cell, const Schedule& schedule, double frequency_hz) {
     const double to = (schedule.end - problem::grid_periods) / frequency_hz;
     const double from = to - problem::grid_periods / frequency_hz;
+    double before = 0.0;
     double sum = 0.0;
     int count = 0;
-    for (std::size_t k = 0; k < cell.trajectory.size(); ++k) {
-        const double time = cell.trajectory.times()[k];
-        if (time < from || time > to) continue;
-        sum += cell.trajectory.phase(k);
-        ++count;
+    for (std::size_t k = 0; k < cell.trajectory.size() && cell.trajectory.times()[k] <= to; ++k) {
+        if (cell.trajectory.times()[k] < from) {
+            before = cell.trajectory.phase(k);
+        } else {
+            sum += cell.trajectory.phase(k);
+            ++count;
+        }
     }
-    return sum / count;
+    return count > 0 ? sum / count : before;
 }
 
 /// Responses to kicks of one charge.
