@@ -61,7 +61,9 @@ class Set final : public FieldVisitor {
  public:
     Set(std::string method, double tolerance) : method_{std::move(method)}, tolerance_{tolerance} {}
     void visit(const Field& field) override {
-        if (field.name == "method") EXPECT_EQ(std::get<WordField>(field.value).assign(method_), "");
+        if (field.name == "method") {
+            EXPECT_EQ(std::get<WordField>(field.value).assign(method_), "");
+        }
         if (field.name == "tolerance") *std::get<NumberField>(field.value).value = tolerance_;
     }
 
