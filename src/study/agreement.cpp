@@ -7,7 +7,6 @@
 #include <cmath>
 #include <exception>
 #include <limits>
-#include <mutex>
 #include <thread>
 
 #include "core/error.hpp"
@@ -34,7 +33,7 @@ constexpr double slowest_rate = 2e-4;         // K r/w0: weaker drives are compa
 constexpr int weaker_oscillators = 3;         // with drives from there to weakest_drive
 constexpr double weight_spread = 1.5;         // sigma of ln(weight): one weight of eight may dominate, which drives near 1 need
 constexpr std::uint64_t most_tries = 100000;  // a drive of 0.01 to 0.017 takes some 2,000
-constexpr double weakest_square_drive = 0.2;  // below, the other harmonics' sums outweigh the fundamental's and bring equilibria of their own
+constexpr double weakest_square_drive = 0.2;  // below, sums of other harmonics may outweigh that of the fundamental and bring equilibria of their own
 constexpr int square_oscillators = 8;
 const double nearest_start = radians(20.0);    // nearer, an error of 0.1 deg in equilibrium changes the settling time by a percent
 const double farthest_start = radians(170.0);  // farther, the neighbourhood of the antipode decides it

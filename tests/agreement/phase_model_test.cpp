@@ -71,7 +71,7 @@ void PrintTo(const Technology& technology, std::ostream* out) { *out << technolo
 
 class PhaseModel : public testing::TestWithParam<Technology> {};
 INSTANTIATE_TEST_SUITE_P(Technologies, PhaseModel,
-                         testing::Values(Technology{"lc", {0.2, 0.5}, 0.1, 0.0}, Technology{"josephson", {0.05, 0.1}, 0.1, 0.0},
+                         testing::Values(Technology{"lc", {0.2, 0.5}, 0.1, 3.0}, Technology{"josephson", {0.05, 0.1}, 0.1, 0.0},
                                          Technology{"ring", {0.1, 0.5}, 0.3, 2.0}, Technology{"cdw", {0.02}, 0.3, 10.0}),
                          [](const auto& technology) { return technology.param.kind; });
 
