@@ -235,6 +235,7 @@ class PhaseEngine final : public Engine {
 
     /// Chooses how a component is solved.
     [[nodiscard]] Part solved(const Task& task, std::size_t component, Solutions& oscillators) const {
+        if (task.stop != nullptr && task.stop->load(std::memory_order_relaxed)) return interrupted({});
         const auto members = task.parts.oscillators(component);
         const auto jitters = [&](std::uint32_t i) { return task.problem.diffusion(i) > 0.0; };
         if (task.problem.diffusion.size() > 0 && std::any_of(members.begin(), members.end(), jitters)) return jittered(task, component, oscillators);
