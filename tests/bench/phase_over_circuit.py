@@ -37,7 +37,7 @@ def phase_over_circuit(name):
     phase = phases[0][1]
     both = (circuit["verdict"] == 0) & (phase["verdict"] == 0) & (circuit["drive"] >= 0.05) & (phase["settling_time_s"] > 0)
     angle = np.degrees(np.angle(np.exp(1j * (circuit["phase_raw_rad"] - phase["phase_raw_rad"])))[both])
-    settling = (circuit["settling_time_s"] / phase["settling_time_s"])[both]
+    settling = circuit["settling_time_s"][both] / phase["settling_time_s"][both]
     note = (f"{run_circuit:.3g} s over {median(seconds):.3g} s CPU ({spread(seconds)}) for {np.sum(circuit['verdict'] <= 5)} oscillators; it costs "
             f"{np.sqrt(np.mean(angle**2)):.2g} deg rms, {np.max(np.abs(angle)):.2g} at most, and settling times are {np.median(settling):.3f} of the phase "
             f"engine's in the median ({np.percentile(settling, 5):.2f} .. {np.percentile(settling, 95):.2f}); n = {np.sum(both)}; {load_average()}")

@@ -79,11 +79,11 @@ std::unique_ptr<Engine> engine_with(const std::string& method, double tolerance 
     return engine;
 }
 
-/// Integrated, single oscillators too.
+/// Integrated by what auto chooses for networks at this tolerance, single oscillators too.
 problem::Solution solve(const PhaseProblem& problem, int jobs = 1) {
     RunOptions run;
     run.jobs = jobs;
-    return engine_with("dopri5")->solve(problem, run);
+    return engine_with("fehlberg78")->solve(problem, run);
 }
 
 double apart(double a, double b) { return std::abs(wrap(a - b)); }
