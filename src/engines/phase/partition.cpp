@@ -17,53 +17,71 @@ namespace {
 
 using network::Coupling;
 
-void check(const problem::PhaseProblem& problem) {
-    const network::OscillatorNetwork& net = problem.network;
-    const bool noisy = (problem.diffusion.array() > 0.0).any();
-    for (const Coupling& c : net.couplings) {
-        if (c.harmonic < 1) throw ModelError{"phase: coupling harmonic " + std::to_string(c.harmonic) + " has no meaning. Use 1 or more."};
-        if (net.dimension > 2 && (c.harmonic != 1 || c.phase_lag != 0.0 || c.weight.imag() != 0.0 || c.delay != 0.0))
-            throw ModelError{"phase: harmonics, phase lags, complex weights and delays need oscillator dimension 2 (they rotate in the plane)."};
-        if (!(c.delay >= 0.0 && std::isfinite(c.delay)))
-            throw ModelError{"phase: coupling delay " + std::to_string(c.delay) + " has no meaning. Use a finite delay of 0 or more."};
-        if (noisy && c.delay > 0.0 && c.kind == Coupling::From::free)
-            throw ModelError{"phase: noise together with coupling delays is not supported. Set temperature or the delays to 0."};
-    }
-    if (net.dimension > 2 && (problem.detuning.array() != 0.0).any())
-        throw ModelError{"phase: detuning needs oscillator dimension 2 (on the sphere it has no axis)."};
-    if (net.dimension > 2 && noisy) throw ModelError{"phase: phase noise needs oscillator dimension 2. Set temperature to 0."};
+/// What has no equation here, of the problem as a whole and of one coupling.
+void check(const problem::PhaseProblem& problem, bool noisy) {
+    if (problem.network.dimension == 2) return;
+    if ((problem.detuning.array() != 0.0).any()) throw ModelError{"phase: detuning needs oscillator dimension 2 (on the sphere it has no axis)."};
+    if (noisy) throw ModelError{"phase: phase noise needs oscillator dimension 2. Set temperature to 0."};
 }
 
-/// Component number of each oscillator, numbered by first appearance.
-std::vector<std::uint32_t> component_numbers(const network::OscillatorNetwork& net) {
-    const std::size_t n = net.free.size();
-    std::vector<std::uint32_t> parent(n);
-    std::iota(parent.begin(), parent.end(), 0U);
-    const auto root = [&](std::uint32_t i) {
-        while (parent[i] != i) i = parent[i] = parent[parent[i]];
-        return i;
-    };
-    for (const Coupling& c : net.couplings)
-        if (c.kind == Coupling::From::free && parent[c.from] != parent[c.to]) {
-            const std::uint32_t a = root(c.from);
-            const std::uint32_t b = root(c.to);
-            parent[std::max(a, b)] = std::min(a, b);  // the root is the smallest member
-        }
-    std::vector<std::uint32_t> number(n);
-    std::uint32_t next = 0;
-    for (std::uint32_t i = 0; i < n; ++i) number[i] = root(i) == i ? next++ : number[root(i)];
-    return number;
+void check(const Coupling& c, int dimension, bool noisy) {
+    if (c.harmonic < 1) throw ModelError{"phase: coupling harmonic " + std::to_string(c.harmonic) + " has no meaning. Use 1 or more."};
+    if (dimension > 2 && (c.harmonic != 1 || c.phase_lag != 0.0 || c.weight.imag() != 0.0 || c.delay != 0.0))
+        throw ModelError{"phase: harmonics, phase lags, complex weights and delays need oscillator dimension 2 (they rotate in the plane)."};
+    if (!(c.delay >= 0.0 && std::isfinite(c.delay)))
+        throw ModelError{"phase: coupling delay " + std::to_string(c.delay) + " has no meaning. Use a finite delay of 0 or more."};
+    if (noisy && c.delay > 0.0 && c.kind == Coupling::From::free)
+        throw ModelError{"phase: noise together with coupling delays is not supported. Set temperature or the delays to 0."};
 }
+
+/// Sets that are joined two at a time; a set is called by its smallest member.
+class Sets {
+ public:
+    explicit Sets(std::size_t n) : parent_(n) { std::iota(parent_.begin(), parent_.end(), 0U); }
+    void join(std::uint32_t a, std::uint32_t b) {
+        if (parent_[a] == parent_[b]) return;
+        a = root(a);
+        b = root(b);
+        parent_[std::max(a, b)] = std::min(a, b);
+    }
+    /// Number of each member's set, by first appearance.
+    [[nodiscard]] std::vector<std::uint32_t> numbers() {
+        std::vector<std::uint32_t> number(parent_.size());
+        std::uint32_t next = 0;
+        for (std::uint32_t i = 0; i < number.size(); ++i) number[i] = root(i) == i ? next++ : number[root(i)];
+        return number;
+    }
+
+ private:
+    std::uint32_t root(std::uint32_t i) {
+        while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
+        return i;
+    }
+    std::vector<std::uint32_t> parent_;
+};
 
 std::complex<double> turned_by(double angle) { return angle == 0.0 ? 1.0 : std::polar(1.0, angle); }
 
 }  // namespace
 
 Partition::Partition(const problem::PhaseProblem& problem) : problem_{problem} {
-    check(problem);
+    const bool noisy = (problem.diffusion.array() > 0.0).any();
+    check(problem, noisy);
     const network::OscillatorNetwork& net = problem.network;
     const std::size_t n = net.free.size();
-    const std::vector<std::uint32_t> number = component_numbers(net);
+    // One look at each coupling: of a large batch they fill memory, not caches.
+    Sets connected{n};
+    first_coupling_.assign(n + 1, net.couplings.size());
+    std::size_t row = 0;
+    for (std::size_t k = 0; k < net.couplings.size(); ++k) {
+        const Coupling& c = net.couplings[k];
+        check(c, net.dimension, noisy);
+        if (c.to >= n || (k > 0 && c.to < net.couplings[k - 1].to)) throw std::invalid_argument{"phase: couplings are not sorted by their targets"};
+        for (; row <= c.to; ++row) first_coupling_[row] = k;
+        if (c.kind == Coupling::From::free) connected.join(c.from, c.to);
+    }
+
+    const std::vector<std::uint32_t> number = connected.numbers();
     const std::size_t count = n == 0 ? 0 : *std::max_element(number.begin(), number.end()) + 1U;
     first_.assign(count + 1, 0);
     for (const std::uint32_t k : number) ++first_[k + 1U];
@@ -75,15 +93,6 @@ Partition::Partition(const problem::PhaseProblem& problem) : problem_{problem} {
         local_[i] = static_cast<std::uint32_t>(next[number[i]] - first_[number[i]]);
         members_[next[number[i]]++] = i;
     }
-
-    first_coupling_.assign(n + 1, net.couplings.size());
-    std::size_t k = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-        while (k < net.couplings.size() && net.couplings[k].to < i) throw std::invalid_argument{"phase: couplings are not sorted by their targets"};
-        first_coupling_[i] = k;
-        while (k < net.couplings.size() && net.couplings[k].to == i) ++k;
-    }
-    if (k < net.couplings.size()) throw std::invalid_argument{"phase: couplings are not sorted by their targets"};
 }
 
 std::unique_ptr<Dynamics> Partition::dynamics(std::size_t component) const {
