@@ -83,7 +83,8 @@ study::Agreement agreement_for(const Configuration& c, int jobs, const Progress&
         .points_per_period = static_cast<int>(c.simulation.points_per_period),
         .run = {.jobs = jobs, .progress = progress, .waves = {}, .waves_folder = {}, .checkpoint_folder = {}, .program = {}}};
     study::Agreement agreement = study::compare_with_circuit(study);
-    study::store_agreement(key, study::cache_folder(), agreement);
+    if (std::ranges::none_of(agreement.levels, &study::AgreementLevel::simulation_failed))
+        study::store_agreement(key, study::cache_folder(), agreement);
     return agreement;
 }
 

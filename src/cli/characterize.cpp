@@ -67,8 +67,6 @@ int characterize_command(const std::string& config, const CommonOptions& options
     const problem::Calibration k = calibration_for(c, jobs_of(options), progress);
     const problem::CircuitProblem circuit =
         c.substrate_plugin->bench({}, k.frequency_at_step_hz, static_cast<int>(c.simulation.points_per_period), k);
-    std::optional<study::Agreement> agreement;
-    if (report == AgreementReport::measured) agreement = agreement_for(c, jobs_of(options), progress);
     const bool has_ppv = !k.ppv.harmonics.empty();
     const double current = c.substrate_plugin->injection() * k.reference_current_a;  ///< [A] full scale
     const double temperature =
@@ -106,12 +104,20 @@ int characterize_command(const std::string& config, const CommonOptions& options
         {"noise", diffusion},
         {"temperature_k", temperature},
         {"provenance", provenance(c, started)}};
-    add_agreement(measured, agreement);
-    io::write_json(folder.path() / "characterization.json", measured);
-    write_file_atomically(
-        folder.path() / "report.html",
-        report::html_characterization(fmt::format("Characterization: {} cell {}", c.substrate.kind, c.substrate_plugin->cell()), measured));
-    folder.keep();
+    const auto write = [&](const std::optional<study::Agreement>& compared) {
+        add_agreement(measured, compared);
+        io::write_json(folder.path() / "characterization.json", measured);
+        write_file_atomically(
+            folder.path() / "report.html",
+            report::html_characterization(fmt::format("Characterization: {} cell {}", c.substrate.kind, c.substrate_plugin->cell()), measured));
+        folder.keep();
+    };
+    std::optional<study::Agreement> agreement;
+    write(agreement);  // whatever becomes of the minutes that follow
+    if (report == AgreementReport::measured) {
+        agreement = agreement_for(c, jobs_of(options), progress);
+        write(agreement);
+    }
     if (options.json) {
         fmt::print("{}\n", measured.dump(2));
         return done;

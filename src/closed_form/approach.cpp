@@ -48,7 +48,8 @@ const std::vector<Node>& nodes() {
 }  // namespace
 
 std::optional<Approach> Approach::from(double rate, double softening, double detuning, double start) {
-    if (!(rate > 0.0) || !std::isfinite(rate) || !std::isfinite(detuning) || !std::isfinite(start)) return std::nullopt;
+    if (!(rate > 0.0) || !std::isfinite(rate) || !(softening >= 0.0 && softening < 1.0) || !std::isfinite(detuning) || !std::isfinite(start))
+        return std::nullopt;
     const double pull = (1.0 + softening) * rate;
     const double turned = softening * detuning;
     const double size = std::hypot(pull, turned);
@@ -126,7 +127,7 @@ int Approach::pieces(double step, double distance) const {
 
 void Approach::follow(double until, const std::function<void(double time, double angle)>& visit) const {
     visit(0.0, start_);
-    if (start_distance_ == 0.0) return;
+    if (!(until > 0.0) || start_distance_ == 0.0) return;
     const bool centred = half_gap_cosine_ == 0.0;
     const auto& all = nodes();
     const auto begin = std::partition_point(all.begin(), all.end(), [&](const Node& n) { return n.u >= start_u_; });

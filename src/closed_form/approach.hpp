@@ -10,7 +10,7 @@ namespace entrain::closed_form {
 /// dT. For |w| < R, d the distance to the equilibrium and g the distance between it and the unstable one behind the oscillator,
 ///     u = ln(sin(d/2)/sin((g - d)/2))   falls at the rate l = sqrt(R^2 - w^2) in the time T, and
 ///     t = (u0 - u) m/l + p (d0 - d) - q ln(D/D0),   D = w - R sin(y) ~ sin(d/2) sin((g - d)/2),
-///     m = 1 - (s w/R)^2,   p = s^2 w/R^2,   q = s (1 + s) r/R^2.
+///     m = 1 - (s w/R)^2,   p = +-s^2 w/R^2 (+ for motion towards larger x),   q = s (1 + s) r/R^2.
 /// Valid for s in [0, 1). Unit of time: whatever `rate` is the inverse of.
 class Approach {
  public:

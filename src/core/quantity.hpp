@@ -61,6 +61,7 @@ using Amperes = Quantity<unit::Ampere>;
 using Kelvin = Quantity<unit::Kelvin>;
 
 inline constexpr double turn = 2.0 * std::numbers::pi;  ///< [rad] one revolution
+inline constexpr double boltzmann = 1.380649e-23;       ///< [J/K] exact (SI 2019)
 
 /// Angular frequency of a frequency; with `turn` the only home of 2 pi.
 [[nodiscard]] constexpr RadPerSecond angular(Hertz f) { return RadPerSecond{turn * f.value()}; }

@@ -35,6 +35,7 @@ Range agreed_drives(const ComparedInjection& at) {
 }
 
 std::string expected_errors(const Place& place) {
+    if (std::isnan(place.phase_error)) return "no such drives were compared";
     if (!std::isfinite(place.phase_error)) return "not every oscillator settled there";
     return fmt::format("differences up to {:.2g} deg and {:.0f} % of the settling time were seen there", degrees(place.phase_error),
                        100.0 * place.settling_error);

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/quantity.hpp"
+
 namespace entrain::problem {
 
 /// Drives r (fractions of full scale) in [low, high] at one injection, at which phase model and circuit were compared.
@@ -25,8 +27,8 @@ struct ComparedInjection {
 
 /// Where the phase model of a calibrated cell was compared with its circuit, and where they agree. Sinusoidal anchors, no disorder.
 struct Validity {
-    static constexpr double largest_phase_error = 0.017453292519943295;  ///< [rad] 1 deg
-    static constexpr double largest_relative_error = 0.1;                ///< of settling times and of the lock range
+    static constexpr double largest_phase_error = radians(1.0);  ///< [rad]
+    static constexpr double largest_relative_error = 0.1;        ///< of settling times and of the lock range
 
     std::vector<ComparedInjection> injections;  ///< ascending; those that the cell can be configured with
     double max_injection = 0.0;                 ///< agree at every drive there and at every smaller one of the list; 0 = nowhere

@@ -746,7 +746,7 @@
     const validityText = v => {
         if (!v) return 'never compared with this cell\'s circuit (entrain characterize does it)';
         if (!v.inside) return `${v.outside}`;
-        return `valid here: within 1 deg and 10 % of the circuit up to injection ${number(v.max_injection)}`;
+        return `valid here: within 1 deg and 10 % of the circuits it was compared with for drives of ${number(v.min_drive)} to ${number(v.max_drive)}`;
     };
 
     const factsOf = row => {

@@ -35,9 +35,10 @@ std::string summary_table(const Json& r) {
                                        degrees(substrate["offset_rad"].get<double>()), degrees(substrate["slope_rad"].get<double>())));
     }
     if (const Json& validity = substrate["validity"]; validity.is_object())
-        row("phase model", validity["inside"].get<bool>() ? fmt::format("valid here: compared with circuits within 1 deg and 10 % up to injection {}",
-                                                                        number(validity["max_injection"]))
-                                                          : validity["outside"].get<std::string>());
+        row("phase model", validity["inside"].get<bool>()
+                               ? fmt::format("valid here: within 1 deg and 10 % of the circuits it was compared with for drives of {} to {}",
+                                             number(validity["min_drive"]), number(validity["max_drive"]))
+                               : validity["outside"].get<std::string>());
     const auto error_row = [&](std::string_view name, const Json& e) {
         row(name, fmt::format("phase rms {} max {}; attention max {} (x T {}), top-1 {}; n {} of {}", number(e["phase_rms_deg"], " deg"),
                               number(e["phase_max_deg"], " deg"), number(e["attention_max_abs"]), number(e["attention_max_abs_times_tokens"]),

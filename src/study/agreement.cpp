@@ -201,16 +201,7 @@ double model_lock_rate(const problem::Calibration& c) {
 AgreementLevel compare_at(const AgreementStudy& study, double injection, std::size_t number, int jobs, const Progress& progress) {
     AgreementLevel level;
     level.injection = injection;
-    CellAtInjection cell;
-    try {
-        cell = study.cell_at(injection, jobs, progress);
-    } catch (const ModelError& error) {
-        level.not_available = error.what();
-        return level;
-    } catch (const UserError& error) {
-        level.not_available = error.diagnostics().front().message;
-        return level;
-    }
+    const CellAtInjection cell = study.cell_at(injection, jobs, progress);
     const problem::Calibration& c = cell.calibration;
     level.rate_per_cycle = c.relaxation_rate / angular(Hertz{c.frequency_at_step_hz}).value();
     level.softening = c.relaxation_softening;
@@ -244,6 +235,27 @@ AgreementLevel compare_at(const AgreementStudy& study, double injection, std::si
         level.points.push_back(point);
     }
     level.square = compare_square(study, cell, RandomStreams{seed, trial + 1}, run);
+    return level;
+}
+
+/// What is seen at an injection, or why nothing is: the others are compared all the same.
+AgreementLevel level_at(const AgreementStudy& study, double injection, std::size_t number, int jobs, const Progress& progress) {
+    AgreementLevel level;
+    level.injection = injection;
+    try {
+        return compare_at(study, injection, number, jobs, progress);
+    } catch (const MissingComponent&) {
+        throw;
+    } catch (const Interrupted&) {
+        throw;
+    } catch (const ModelError& error) {
+        level.not_available = error.what();
+    } catch (const UserError& error) {
+        level.not_available = error.diagnostics().front().message;
+    } catch (const std::runtime_error& error) {
+        level.not_available = error.what();
+        level.simulation_failed = true;
+    }
     return level;
 }
 
@@ -281,7 +293,7 @@ Agreement compare_with_circuit(const AgreementStudy& study) {
                 study.run.progress.report(fmt::format("injection {:g}: {}", study.injections[k], stage), done);
             };
             try {
-                agreement.levels[k] = compare_at(study, study.injections[k], k, std::max(1, study.run.jobs / threads), progress);
+                agreement.levels[k] = level_at(study, study.injections[k], k, std::max(1, study.run.jobs / threads), progress);
             } catch (...) {
                 errors[k] = std::current_exception();
                 next = study.injections.size();

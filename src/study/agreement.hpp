@@ -40,11 +40,12 @@ struct SquarePoint {
 /// What was seen at one injection.
 struct AgreementLevel {
     double injection = 0.0;
-    std::string not_available;      ///< why the cell cannot be driven so; "" = it can
-    double rate_per_cycle = 0.0;    ///< K/w0 for weak drives
-    double softening = 0.0;         ///< relative fall of K at full scale
-    double lock_range_ratio = 0.0;  ///< half the lock range at full scale, measured over model
-    double ppv_rate_ratio = 0.0;    ///< K from the phase sensitivity over K for weak drives as phases return; NaN where that is not known
+    std::string not_available;       ///< why the cell cannot be driven so; "" = it can
+    bool simulation_failed = false;  ///< the reason is the simulator's, and may be gone next time
+    double rate_per_cycle = 0.0;     ///< K/w0 for weak drives
+    double softening = 0.0;          ///< relative fall of K at full scale
+    double lock_range_ratio = 0.0;   ///< half the lock range at full scale, measured over model
+    double ppv_rate_ratio = 0.0;     ///< K from the phase sensitivity over K for weak drives as phases return; NaN where that is not known
     std::vector<AgreementPoint> points;
     std::vector<SquarePoint> square;  ///< empty where the cell's phase sensitivity is not known
 };
@@ -76,7 +77,7 @@ struct AgreementStudy {
 /// take more than some 10,000 periods. They start 20 to 170 deg to either side of where the model says they settle. Both sides take the path of every
 /// run: map, problem, engine, readout. The draws have a seed of their own, so that every run finds the same comparison. What physically counts is
 /// injection times drive: the weakest injections take most of the time, since their calibration and networks run for a multiple of 1/injection.
-/// Interrupted on Ctrl-C; std::runtime_error if a simulation fails.
+/// Interrupted on Ctrl-C. An injection at which a simulation fails is not available.
 [[nodiscard]] Agreement compare_with_circuit(const AgreementStudy& study);
 
 /// Where they agree within the limits of Validity.

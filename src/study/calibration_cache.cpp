@@ -21,7 +21,7 @@ namespace {
 using problem::Calibration;
 
 /// Changes whenever calibrate() measures differently: entries of older programs are then not found.
-constexpr std::string_view procedure = "entrain.calibration/12";
+constexpr std::string_view procedure = "entrain.calibration/13";
 
 /// One list of the stored numbers serves writing and reading.
 template <class C, class Visit>

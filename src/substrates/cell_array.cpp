@@ -133,9 +133,12 @@ std::string CellArray::key_with(const std::string& injection) const {
     key += fmt::format("reference_current={} {}\n", design_.reference_current(1.0, 1.0), design_.reference_current(1.0, 2.0));
     for (const int order : design_.read_harmonics) key += fmt::format("harmonic={}\n", order);
     key += fmt::format("dialect={} {}\n", design_.dialect.behavior, design_.dialect.geometry_scale);
-    const std::vector<double> probe(port.states.size(), 0.3);  // some state of the cell: densities tell parameters of the noise apart
-    for (const NoiseSource& source : design_.noise.sources)
-        key += fmt::format("noise={} {} {} {} {}\n", source.name, source.plus, source.minus, source.count, source.density(0.1, probe));
+    for (const NoiseSource& source : design_.noise.sources) {
+        key += fmt::format("noise={} {} {} {}", source.name, source.plus, source.minus, source.count);
+        for (const double level : {-1.0, -0.1, 0.0, 0.1, 0.3, 1.0, 3.0, 10.0})  // densities in some states tell parameters of the noise apart
+            key += fmt::format(" {}", source.density(level, std::vector<double>(port.states.size(), level)));
+        key += "\n";
+    }
     key += design_.netlist;
     return key;
 }
@@ -220,8 +223,6 @@ problem::CircuitProblem CellArray::bench(std::span<const BenchCell> cells, doubl
         problem::Cell cell = oscillator(bench.start_phase, 0.0, bench.drive, calibration);
         cell.id.token = static_cast<std::int32_t>(circuit.cells.size());
         cell.drive_offset_hz = bench.drive_offset_hz;
-        for (const std::complex<double>& harmonic : bench.drive_harmonics)
-            cell.injection_harmonics.push_back(full_scale_current(calibration) * harmonic);
         cell.kicks = bench.kicks;
         circuit.cells.push_back(std::move(cell));
     }

@@ -100,6 +100,7 @@ class CellArray : public Substrate {
     [[nodiscard]] std::string amplitude_unit() const override { return design_.amplitude_unit; }
     [[nodiscard]] int default_points_per_period() const override { return technology_.points_per_period; }
     [[nodiscard]] std::vector<int> read_harmonics() const override { return design_.read_harmonics; }
+    [[nodiscard]] bool sinusoidal_anchors() const override { return anchor_shape_ == AnchorShape::sine; }
     [[nodiscard]] CellNoise noise() const override { return design_.noise; }
     [[nodiscard]] problem::EnergyModel energy_model(const problem::Calibration& calibration) const override;
     [[nodiscard]] problem::CircuitProblem bench(std::span<const BenchCell> cells, double reference_hz, int points_per_period,

@@ -97,7 +97,6 @@ struct BenchCell {
     double start_phase = 0.0;    ///< [rad]
     std::complex<double> drive;  ///< fraction of full scale
     double drive_offset_hz = 0.0;
-    std::vector<std::complex<double>> drive_harmonics{};  ///< 2, 3, ... of the drive, as fractions of full scale
     std::vector<problem::Kick> kicks{};
 };
 
@@ -154,6 +153,9 @@ class Substrate {
     [[nodiscard]] virtual int default_points_per_period() const { return 50; }
     /// Harmonics of the read voltage whose phases tell how far the waveform is deformed: their factors are calibrated.
     [[nodiscard]] virtual std::vector<int> read_harmonics() const { return {}; }
+
+    /// Whether anchors are sines; else they have harmonics (problem::Waveform).
+    [[nodiscard]] virtual bool sinusoidal_anchors() const { return true; }
 
     /// What the ledger needs to know of a calibrated cell.
     [[nodiscard]] virtual problem::EnergyModel energy_model(const problem::Calibration& /*calibration*/) const { return {}; }

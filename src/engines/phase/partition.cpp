@@ -121,7 +121,6 @@ std::unique_ptr<Dynamics> Partition::planar(std::span<const std::uint32_t> membe
                 harmonic = &harmonics[c.harmonic];
                 harmonic->order = c.harmonic;
                 if (harmonic->drive.re.empty()) harmonic->drive = Phasors{n};
-                if (harmonic->entries.empty() && n > 1) harmonic->entries.reserve(couplings);
                 row_factor = rate * turned_by(c.harmonic * problem_.raw_shift(i));
             }
             const std::complex<double> weight = c.weight * row_factor * turned_by(-c.phase_lag);
@@ -132,6 +131,7 @@ std::unique_ptr<Dynamics> Partition::planar(std::span<const std::uint32_t> membe
                 harmonic->drive.re[row] += drive.real();
                 harmonic->drive.im[row] += drive.imag();
             } else if (const kernels::Entry entry{static_cast<std::uint32_t>(row), local_[c.from], weight}; c.delay == 0.0) {
+                if (harmonic->entries.empty()) harmonic->entries.reserve(couplings);
                 harmonic->entries.push_back(entry);
             } else {
                 harmonic->delayed.push_back({entry, c.delay / rate});

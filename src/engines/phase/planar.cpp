@@ -56,6 +56,8 @@ Planar::Planar(State phases, State detuning, State softening, std::vector<Harmon
     pull_ = Phasors{n};
     power_ = Phasors{orders_.back() > 1 ? n : 0};
     sum_ = Phasors{n};
+    if (!softening_.empty()) moment_ = Phasors{n};
+    if (plain_ && !driven_) work_.resize(4 * n);
 }
 
 std::size_t Planar::matrix_bytes() const {
@@ -98,12 +100,8 @@ void Planar::sum_pulls(const State& state, std::span<const Phasors> drives, cons
 }
 
 void Planar::derivative(const State& state, State& rate) const {
-    const std::size_t n = state.size();
     if (plain_ && !driven_ && matrices_[0]) {
-        // One pass over the phases, one over the matrix, one to combine.
-        kernels::sincos(n, state.data(), unit_.re.data(), unit_.im.data());
-        matrices_[0]->apply(unit_.re.data(), unit_.im.data(), pull_.re.data(), pull_.im.data());
-        kernels::rates(n, unit_.re.data(), unit_.im.data(), pull_.re.data(), pull_.im.data(), detuning_.data(), rate.data());
+        matrices_[0]->rates(state.data(), detuning_.data(), work_.data(), rate.data());
         return;
     }
     derivative(state, drives_, rate);
@@ -116,17 +114,17 @@ void Planar::derivative(const State& state, std::span<const Phasors> drives, Sta
     if (plain_) {
         double* const x = unit_.re.data();
         double* const y = unit_.im.data();
-        const double* const drive_re = drives[0].re.data();
-        const double* const drive_im = drives[0].im.data();
         kernels::sincos(n, state.data(), x, y);
+        const double* re = drives[0].re.data();
+        const double* im = drives[0].im.data();
         if (matrices_[0]) {
-            double* const re = pull_.re.data();
-            double* const im = pull_.im.data();
-            matrices_[0]->apply(x, y, re, im);
-            for (std::size_t i = 0; i < n; ++i) out[i] = detuning[i] + (im[i] + drive_im[i]) * x[i] - (re[i] + drive_re[i]) * y[i];
-        } else {
-            for (std::size_t i = 0; i < n; ++i) out[i] = detuning[i] + drive_im[i] * x[i] - drive_re[i] * y[i];
+            matrices_[0]->apply(x, y, pull_.re.data(), pull_.im.data());
+            for (std::size_t i = 0; i < n; ++i) pull_.re[i] += re[i];
+            for (std::size_t i = 0; i < n; ++i) pull_.im[i] += im[i];
+            re = pull_.re.data();
+            im = pull_.im.data();
         }
+        kernels::rates(n, x, y, re, im, detuning, out);
         return;
     }
     sum_pulls(state, drives, [](int /*order*/) { return 1.0; });
@@ -142,16 +140,27 @@ void Planar::derivative(const State& state, std::span<const Phasors> drives, Sta
 }
 
 void Planar::contraction(const State& state, std::span<double> each) const {
+    // Of F(theta) = Im(P) (1 + s)/(1 + s c), c = Re(P)/|P|: dP/dtheta = -i Q, with Q the sum of the pulls times their orders.
     sum_pulls(state, drives_, [](int order) { return static_cast<double>(order); });
+    if (softening_.empty()) {
+        std::copy(sum_.re.begin(), sum_.re.end(), each.begin());
+        return;
+    }
+    moment_.re = sum_.re;
+    moment_.im = sum_.im;
+    sum_pulls(state, drives_, [](int /*order*/) { return 1.0; });
     for (std::size_t i = 0; i < state.size(); ++i) {
-        if (softening_.empty() || softening_[i] == 0.0) {
-            each[i] = sum_.re[i];
-            continue;
-        }
         const double s = softening_[i];
         const double size = std::hypot(sum_.re[i], sum_.im[i]);
-        const double c = size > 0.0 ? sum_.re[i] / size : 0.0;  // d/dx of sin(x) (1 + s)/(1 + s cos(x))
-        each[i] = size * (1.0 + s) * (c + s) / ((1.0 + s * c) * (1.0 + s * c));
+        if (s == 0.0 || size == 0.0) {
+            each[i] = moment_.re[i];
+            continue;
+        }
+        const double c = sum_.re[i] / size;
+        const double gain = (1.0 + s) / (1.0 + s * c);
+        const double growth = (c * moment_.im[i] - sum_.im[i] / size * moment_.re[i]);  // d|P|/dtheta
+        const double c_slope = (moment_.im[i] - c * growth) / size;
+        each[i] = moment_.re[i] * gain + sum_.im[i] * gain * s * c_slope / (1.0 + s * c);
     }
 }
 

@@ -67,10 +67,12 @@ class Planar final : public Dynamics {
     bool plain_ = true;    // harmonic 1 and no softening, the usual network
     bool driven_ = false;  // by anchors
 
-    mutable Phasors unit_;   // work space: e^(i theta)
-    mutable Phasors power_;  // e^(i m theta)
-    mutable Phasors pull_;   // through one harmonic
-    mutable Phasors sum_;    // of all pulls, each seen from its phase
+    mutable Phasors unit_;    // work space: e^(i theta)
+    mutable Phasors power_;   // e^(i m theta)
+    mutable Phasors pull_;    // through one harmonic
+    mutable Phasors sum_;     // of all pulls, each seen from its phase
+    mutable Phasors moment_;  // the same with each harmonic times its order
+    mutable State work_;      // of the matrix, where it gives the rates itself
 };
 
 /// |w|; most weights are real, and the general case costs as much as a sine.

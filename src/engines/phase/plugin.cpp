@@ -32,7 +32,7 @@ constexpr double farthest_start = radians(179.9);  // 1e-3 of random starts are 
 constexpr double stationary_angle = 1e-8;          // [rad] what a run waits for
 constexpr double slips_waited = 8.0;               // an oscillator that is only detuned is told after two turns
 constexpr double past_limit = 4.0;                 // who settles just in time still shows its limit: 0.02 deg to 1e-8 rad takes 10.5 time constants
-constexpr double samples_in_all = 4e6;             // 100 MB of trajectories
+constexpr double samples_in_all = 4e6;             // 100 MB of integrated trajectories; of many oscillators each keeps fewest_samples
 constexpr double most_samples = 2000.0;
 constexpr double fewest_samples = 50.0;
 constexpr double samples_of_approach = 100.0;    // in closed form, see closed_form::Approach
@@ -181,7 +181,7 @@ class PhaseEngine final : public Engine {
         constexpr double building_s = 20e-9;  // of a coupling, once
         constexpr double samples = 500.0;
         constexpr double sample_bytes = 36.0;    // vectors grow by doubling
-        constexpr double coupling_bytes = 32.0;  // of the component being built: list and matrix
+        constexpr double coupling_bytes = 80.0;  // of the component being built: list, sorted list and matrix
         const Partition parts{problem};
         const auto n = static_cast<double>(problem.network.size());
         double couplings = 0.0;
@@ -194,7 +194,8 @@ class PhaseEngine final : public Engine {
         const double threads = std::clamp(static_cast<double>(run.jobs), 1.0, std::max(static_cast<double>(parts.size()), 1.0));
         CostEstimate estimate;
         estimate.wall_s = (n * oscillator_s + couplings * (evaluations * coupling_s + building_s)) / threads;
-        estimate.memory_bytes = std::min(samples_in_all, n * samples) * sample_bytes + threads * largest * coupling_bytes;
+        estimate.memory_bytes =
+            std::max(std::min(samples_in_all, n * samples), n * samples_of_approach) * sample_bytes + threads * largest * coupling_bytes;
         return estimate;
     }
 

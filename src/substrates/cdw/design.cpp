@@ -11,11 +11,7 @@
 
 namespace entrain::substrates::cdw {
 
-namespace {
-
-constexpr double boltzmann = 1.380649e-23;  // [J/K] exact (SI 2019)
-
-}  // namespace
+namespace {}  // namespace
 
 std::vector<ParameterSpec> parameters() {
     return {

@@ -13,7 +13,6 @@ namespace entrain::substrates::josephson {
 namespace {
 
 constexpr double flux_quantum = 2.067833848461929e-15;  // [V s] h/2e, exact (SI 2019)
-constexpr double boltzmann = 1.380649e-23;              // [J/K] exact (SI 2019)
 
 // Netlist units (netlists/josephson/README.md): signals of order 1, ohms, farads and seconds as they are.
 constexpr double volt_scale = 1e-4;    // [V]

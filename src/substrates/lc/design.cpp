@@ -14,8 +14,6 @@ namespace entrain::substrates::lc {
 
 namespace {
 
-constexpr double boltzmann = 1.380649e-23;  // [J/K] exact (SI 2019)
-
 /// The tank of both cells, between the terminals of the port.
 struct Tank {
     [[nodiscard]] NoiseSource noise(const std::string& plus, const std::string& minus) const {

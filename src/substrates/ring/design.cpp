@@ -82,8 +82,6 @@ CellDesign design_of(const std::string& cell, const Corner& corner, problem::Sum
     return design;
 }
 
-constexpr double boltzmann = 1.380649e-23;  // [J/K] exact (SI 2019)
-
 /// Channel noise of every transistor, and of the conductance `load` [S] at the injected node. Without it the stages are alike.
 CellNoise channel_noise(const InverterRing& ring, double gamma, double load) {
     const auto stages = static_cast<std::size_t>(ring.stages);

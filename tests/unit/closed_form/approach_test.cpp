@@ -119,6 +119,14 @@ TEST(Approach, SamplesCarryTheWholeWay) {
     EXPECT_NEAR(cut.phase(cut.size() - 1), 2.0 * std::atan(std::tan(1.0) * std::exp(-1.0)), 1e-12);
 }
 
+TEST(Approach, IsOneSampleForNoTimeAtAll) {
+    const auto approach = Approach::from(1.0, 0.1, 0.2, 0.3);
+    EXPECT_EQ(logged(*approach, 0.0).size(), 1U);
+    const auto near = Approach::from(1.0, 0.0, 0.0, 3e-6);  // nearer than the last sample of longer ways
+    EXPECT_EQ(logged(*near, near->time_to_within(5e-6)).size(), 1U);
+    EXPECT_LE(logged(*near, 10.0).size(), 3U);
+}
+
 TEST(Approach, KnowsWhereItIsOfNoUse) {
     EXPECT_FALSE(Approach::from(0.0, 0.0, 0.0, 1.0));
     EXPECT_FALSE(Approach::from(1.0, 0.0, 1.0001, 1.0));       // drifts
