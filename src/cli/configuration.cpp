@@ -330,6 +330,12 @@ Configuration read_configuration(const std::filesystem::path& file, config::Node
         c.unsupported =
             "the states of this cell cannot be preset, so that cells start with clocks of their own, and anchors of a full crossbar have one clock "
             "for all (expected engine.crossbar: reduced)";
+    else if (scope == Scope::whole && c.substrate_plugin && c.engine_plugin && !c.substrate_plugin->sinusoidal_anchors() &&
+             c.engine_plugin->fidelity() == problem::Fidelity::exact)
+        c.unsupported = fmt::format(
+            "{} has a closed form for sinusoidal anchors only (expected an engine that simulates circuits or phases, or "
+            "substrate.anchor_waveform: sine)",
+            c.engine);
     else if (scope == Scope::whole && c.nonidealities.temperature.value() > 0.0 && c.engine_plugin &&
              c.engine_plugin->fidelity() == problem::Fidelity::exact)
         c.unsupported = fmt::format(

@@ -114,7 +114,7 @@ int main(int argc, char** argv) {
     add_output(*characterize, options);
     bool no_agreement = false;
     characterize->add_flag("--no-agreement", no_agreement,
-                           "do not compare the phase model with the circuit over injections and drives (1 to 3 minutes)");
+                           "do not compare the phase model with the circuit over injections and drives (up to 4 minutes)");
     characterize->callback([&] {
         using entrain::cli::AgreementReport;
         command = [&] {

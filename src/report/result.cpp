@@ -152,6 +152,8 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
                        {"fraction_below_0.02", below(0.02)},
                        {"fraction_below_0.05", below(0.05)}}}};
 
+    double diffusion = 0.0;  ///< [rad^2/s] of a free cell's phase at the temperature of the run
+    for (const problem::NoiseShare& share : c.noise) diffusion += share.diffusion_per_kelvin * input.nonidealities.temperature.value();
     json["substrate"] = {{"kind", info.substrate_kind},
                          {"corner", c.dimensionless ? Json(nullptr) : Json(info.corner)},
                          {"cell", c.dimensionless ? Json(nullptr) : Json(input.substrate.cell())},
@@ -165,6 +167,8 @@ Json result_json(const RunInfo& info, const study::TrialInput& input, const stud
                          {"slope_rad", physical(c.slope_rad)},
                          {"calibration_residual_rad", physical(c.residual_rad)},
                          {"power_per_oscillator_w", physical(c.power_w)},
+                         {"temperature_k", physical(input.nonidealities.temperature.value())},
+                         {"phase_diffusion_rad2_per_s", diffusion > 0.0 ? Json(diffusion) : Json(nullptr)},
                          {"validity", validity_json(input, record)},
                          {"dimensionless", c.dimensionless}};
     json["engine"] = info.engine;

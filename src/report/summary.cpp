@@ -34,6 +34,9 @@ std::string summary_table(const Json& r) {
         row("calibration", fmt::format("K {}, offset {:.3g} deg, slope {:.3g} deg", engineering(substrate["coupling_rate_rad_per_s"], "rad/s"),
                                        degrees(substrate["offset_rad"].get<double>()), degrees(substrate["slope_rad"].get<double>())));
     }
+    if (const Json& temperature = substrate["temperature_k"]; temperature.is_number() && temperature.get<double>() > 0.0)
+        row("thermal noise", fmt::format("{}, phase diffusion of a free cell {}", number(temperature, " K"),
+                                         number(substrate["phase_diffusion_rad2_per_s"], " rad^2/s")));
     if (const Json& validity = substrate["validity"]; validity.is_object())
         row("phase model", validity["inside"].get<bool>()
                                ? fmt::format("valid here: within 1 deg and 10 % of the circuits it was compared with for drives of {} to {}",

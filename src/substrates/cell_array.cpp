@@ -289,6 +289,11 @@ problem::Waveform CellArray::anchor_waveform(const problem::Calibration& calibra
         case AnchorShape::square:
             return problem::square_waveform(harmonics);
         case AnchorShape::own: {
+            if (!design_.read_harmonics.empty())
+                throw ModelError{
+                    fmt::format("{}: the phase of cell {} is read with its harmonic {}, which anchors with the cell's own waveform inject "
+                                "too (phases would be off by degrees). Use anchor_waveform: sine or square.",
+                                technology_.name, cell_, design_.read_harmonics.front())};
             problem::Waveform own = calibration.waveform;
             if (own.empty())
                 throw ModelError{

@@ -44,6 +44,14 @@ TEST(AnchorWaveform, IsTheSameInTheFullCrossbar) {
     }
 }
 
+TEST(AnchorWaveform, OfTheCellItselfIsRefusedWherePhasesAreReadWithHarmonics) {
+    const TemporaryFolder folder;
+    const std::string config = folder.write("e.yaml", sva_experiment(1, "{kind: josephson, anchor_waveform: own}", "{kind: phase}"));
+    const ProgramResult ran = test::entrain({"run", config, "--out", (folder.path() / "out").string(), "--quiet"});
+    EXPECT_EQ(ran.status, 2);
+    EXPECT_NE(ran.err.find("read with its harmonic 2"), std::string::npos) << ran.err;
+}
+
 TEST(AnchorWaveform, HasNoClosedForm) {
     const TemporaryFolder folder;
     const std::string config = folder.write("e.yaml", sva_experiment(1, "{kind: ring, anchor_waveform: square}", "{kind: exact}"));

@@ -1,8 +1,11 @@
 #include "engines/phase/noise.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.hpp"
 #include "core/random.hpp"
 #include "problem/settling.hpp"
 
@@ -52,6 +55,11 @@ NoisyRun follow_noisy(const Dynamics& dynamics, NoiseScheme scheme, const Noise&
         deviation[i] = std::sqrt(noise.diffusion[i] * step);
     }
 
+    constexpr double most_steps = 1e9;  // some minutes for one oscillator
+    if (watch.least_time / step > most_steps)
+        throw ModelError{
+            fmt::format("phase: following a jittering phase for {:.3g} s takes {:.2g} steps of {:.3g} s, more than {:g}. Lower the read time.",
+                        watch.least_time, watch.least_time / step, step, most_steps)};
     NoisyRun run;
     run.oscillators.resize(n);
     std::vector<bool> done(n, false);
@@ -89,7 +97,8 @@ NoisyRun follow_noisy(const Dynamics& dynamics, NoiseScheme scheme, const Noise&
             one.drift = state.drift;
             one.slips = state.motion == problem::Motion::slipping;
             if (state.motion == problem::Motion::settled && !one.settled_at) one.settled_at = time;
-            if ((one.settled_at && time >= watch.least_time) || one.slips || late) {
+            // Noise makes any phase slip some day: what is read at least_time is followed until then.
+            if (((one.settled_at || one.slips) && time >= watch.least_time) || late) {
                 one.stop_time = time;
                 done[i] = true;
                 --watched;
