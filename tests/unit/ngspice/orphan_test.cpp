@@ -71,7 +71,11 @@ TEST(KilledParent, LeavesNoWorkerThatIsStoppedOrNeverAnswers) {
             std::jthread later{[&] {
                 std::this_thread::sleep_for(std::chrono::milliseconds{50});
                 if (stopped)
-                    for (const pid_t child : test::children(::getpid())) ::kill(child, SIGSTOP);
+                    for (const pid_t child : test::children(::getpid())) {
+                        ::kill(child, SIGSTOP);
+                        siginfo_t stop{};  // until it has: who dies before leaves a process that the kernel does not know as stopped
+                        ::waitid(P_PID, static_cast<id_t>(child), &stop, WSTOPPED | WNOWAIT);
+                    }
                 if (::write(ready[1], "x", 1) != 1) _exit(1);
             }};
             static_cast<void>(testing::ending(worker, endless));
