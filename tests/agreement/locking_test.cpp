@@ -5,45 +5,14 @@
 #include <optional>
 #include <set>
 
-#include "catalogue/engines.hpp"
-#include "catalogue/substrates.hpp"
+#include "agreement/calibrated_cells.hpp"
 #include "core/quantity.hpp"
 #include "readout/reading.hpp"
-#include "study/calibrate.hpp"
-#include "support/corner.hpp"
 
 namespace entrain {
 namespace {
 
-std::unique_ptr<substrates::Substrate> configured(const std::string& kind, const std::map<std::string, double>& numbers = {}) {
-    std::unique_ptr<substrates::Substrate> substrate;
-    for (const auto& entry : substrates::catalogue())
-        if (entry.name == kind) substrate = entry.create();
-    test::configure(*substrate, kind, numbers);
-    return substrate;
-}
-
-std::unique_ptr<engines::Engine> ngspice() {
-    for (const auto& entry : engines::catalogue())
-        if (entry.name == std::string_view{"ngspice"}) return entry.create();
-    return nullptr;
-}
-
-problem::Calibration calibration_of(const substrates::Substrate& substrate) {
-    const auto engine = ngspice();
-    const study::CalibrationOptions options{substrate.default_points_per_period()};
-    engines::RunOptions run;
-    run.jobs = 2;
-    return study::cached_calibration(study::calibration_key_text(substrate, *engine, options), study::cache_folder(),
-                                     [&] { return study::calibrate(substrate, *engine, options, run); });
-}
-
-std::vector<std::string> circuits() {
-    std::vector<std::string> names;
-    for (const auto& entry : substrates::catalogue())
-        if (entry.create()->supports(problem::Fidelity::circuit)) names.emplace_back(entry.name);
-    return names;
-}
+using namespace test;
 
 class Locking : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Catalogue, Locking, testing::ValuesIn(circuits()), [](const auto& kind) { return kind.param; });

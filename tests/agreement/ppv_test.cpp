@@ -4,51 +4,15 @@
 #include <cmath>
 #include <iostream>
 
-#include "catalogue/engines.hpp"
-#include "catalogue/substrates.hpp"
+#include "agreement/calibrated_cells.hpp"
 #include "core/quantity.hpp"
-#include "study/calibrate.hpp"
-#include "support/corner.hpp"
 
 namespace entrain {
 namespace {
 
-constexpr double boltzmann = 1.380649e-23;              // [J/K]
+using namespace test;
+
 constexpr double flux_quantum = 2.067833848461929e-15;  // [V s]
-
-std::unique_ptr<substrates::Substrate> created(const std::string& kind) {
-    for (const auto& entry : substrates::catalogue())
-        if (entry.name == kind) return entry.create();
-    return nullptr;
-}
-
-std::unique_ptr<substrates::Substrate> configured(const std::string& kind) {
-    auto substrate = created(kind);
-    test::configure(*substrate, kind);
-    return substrate;
-}
-
-std::unique_ptr<engines::Engine> ngspice() {
-    for (const auto& entry : engines::catalogue())
-        if (entry.name == std::string_view{"ngspice"}) return entry.create();
-    return nullptr;
-}
-
-problem::Calibration calibration_of(const substrates::Substrate& substrate) {
-    const auto engine = ngspice();
-    const study::CalibrationOptions options{substrate.default_points_per_period()};
-    engines::RunOptions run;
-    run.jobs = 2;
-    return study::cached_calibration(study::calibration_key_text(substrate, *engine, options), study::cache_folder(),
-                                     [&] { return study::calibrate(substrate, *engine, options, run); });
-}
-
-std::vector<std::string> circuits() {
-    std::vector<std::string> names;
-    for (const auto& entry : substrates::catalogue())
-        if (entry.create()->supports(problem::Fidelity::circuit)) names.emplace_back(entry.name);
-    return names;
-}
 
 class Impulses : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(Catalogue, Impulses, testing::ValuesIn(circuits()), [](const auto& kind) { return kind.param; });
